@@ -1,0 +1,7 @@
+"""Age from one face picture with 40,915 parameters: the helper package of the SSR-Net book.
+
+Pictures of faces come in at `datasets` and `synthetic`, leave `alignment` and `crops` as 64x64 crops, become a model in
+`network` and `training`, numbers in `evaluation`, files in `records` and pictures in `figures`.
+"""
+
+__version__ = "0.1.0"

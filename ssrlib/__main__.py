@@ -1,0 +1,211 @@
+"""The package from a shell: preprocess, train, evaluate, predict, runs, datasets."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+from ssrlib import alignment, crops, datasets
+from ssrlib.backend import import_keras
+
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+def main(arguments=None):
+    """Run one command and return its exit status: 0 done, 1 nothing could be done, 130 interrupted."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.command(parsed)
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
+        print(f"ssrlib: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ssrlib: stopped; the same command goes on where this one was.", file=sys.stderr)
+        return 130
+
+
+def preprocess(parsed):
+    """Write the face crops of a data set to a file."""
+    crop = alignment.Crop(margin=parsed.margin, size=parsed.size)
+    made = crops.prepare_crops(
+        parsed.dataset, parsed.root, parsed.out, crop, limit=parsed.limit, workers=parsed.workers
+    )
+    _report_failures(made)
+    splits = ", ".join(f"{len(made.split(split))} {split}" for split in datasets.SPLITS)
+    print(f"{parsed.out}: {len(made)} faces ({splits}), {len(made.record['failed'])} pictures without a usable face")
+    return 0
+
+
+def train(parsed):
+    """Train a network on a file of crops and record the run."""
+    import_keras()
+    from ssrlib import training
+
+    changes = {name: value for name, value in (_setting(text) for text in parsed.set)}
+    if parsed.epochs is not None:
+        changes["epochs"] = parsed.epochs
+    recipe = training.find_recipe(parsed.recipe, **changes)
+    print(recipe)
+    run = training.train(crops.load_crops(parsed.data), recipe, parsed.out, parsed.seed, parsed.init)
+    print(f"{parsed.out}: test MAE {run.record['test']['mae']:.2f} years on {run.record['test']['n']} faces, "
+          f"{run.record['images_per_second']:.0f} images/s")  # fmt: skip
+    return 0
+
+
+def evaluate(parsed):
+    """Measure a network on a data set, from the pictures as they are."""
+    started = time.perf_counter()
+    import_keras()
+    from ssrlib import evaluation, weights
+
+    model, crop, _ = weights.load_model(parsed.weights)
+    faces = crops.prepare_crops(
+        parsed.dataset, parsed.root, crop=crop, split=parsed.split, limit=parsed.limit, workers=parsed.workers
+    )
+    _report_failures(faces)
+    numbers = evaluation.summarize(model.predict(faces.images, batch_size=256, verbose=0), faces.ages)
+    numbers = {"n": numbers.pop("n"), "failed": len(faces.record["failed"])} | numbers
+    numbers["seconds"] = round(time.perf_counter() - started, 3)
+    if parsed.json:
+        print(json.dumps(numbers))
+    else:
+        print(f"{numbers['n']} faces, {numbers['failed']} pictures without a usable face, {numbers['seconds']:.1f} s")
+        print(f"MAE {numbers['mae']:.2f} years, bias {numbers['bias']:+.2f} years")
+        print(f"CA(3) {numbers['ca3']:.3f}  CA(5) {numbers['ca5']:.3f}  CA(7) {numbers['ca7']:.3f}")
+    return 0
+
+
+def predict(parsed):
+    """Estimate the age of every face in some pictures."""
+    import_keras()
+    import numpy as np
+    import pandas as pd
+
+    from ssrlib import records, weights
+
+    model, crop, _ = weights.load_model(parsed.weights)
+    rows, images = [], []
+    for path in _picture_paths(parsed.pictures):
+        try:
+            picture = datasets.read_picture(path)
+            faces = alignment.usable_faces(picture, crop)
+        except FileNotFoundError:
+            print(f"{path}: there is no such file", file=sys.stderr)
+            continue
+        except (ValueError, OSError) as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            continue
+        for face in faces:
+            images.append(alignment.crop_box(picture, face, crop.margin, crop.size))
+            rows.append({"picture": str(path), **{name: round(value, 1) for name, value in face._asdict().items()}})
+    if not rows:
+        raise ValueError("None of the pictures holds a usable face.")
+    table = pd.DataFrame(rows)
+    table.insert(1, "age", model.predict(np.stack(images), batch_size=256, verbose=0)[:, 0].round(2))
+    if parsed.csv:
+        records.write_atomically(Path(parsed.csv), table.to_csv(index=False).encode())
+    for row in table.itertuples():
+        print(f"{row.picture}: {row.age:.1f} years, face at ({row.left:.0f}, {row.top:.0f})")
+    return 0
+
+
+def list_runs(parsed):
+    """Print the table of recorded runs."""
+    from ssrlib import records
+
+    table = records.list_runs()
+    print(table.to_string(index=False) if len(table) else "There is no recorded run.")
+    return 0
+
+
+def list_datasets(parsed):
+    """Print the data sets that can be read, with their terms."""
+    for info in datasets.DATASETS.values():
+        print(f"{info.name}\n  {info.title}\n  terms: {info.terms}")
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m ssrlib", description=sys.modules[__name__].__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(command, name):
+        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+        sub.set_defaults(command=command)
+        return sub
+
+    def add_data_options(sub):
+        sub.add_argument("--root", metavar="DIR", help="the data set's folder; default: the environment's SSRNET_DATA",
+                         default=os.environ.get("SSRNET_DATA"))  # fmt: skip
+        sub.add_argument("--limit", type=int, metavar="N", help="use only N pictures, chosen by their names' hash")
+        sub.add_argument("--workers", type=int, metavar="N", help="processes; default: one for each core")
+
+    sub = add(preprocess, "preprocess")
+    sub.add_argument("dataset", metavar="DATASET", help=f"one of {', '.join(datasets.DATASETS)}")
+    sub.add_argument("--out", required=True, metavar="FILE.npz", help="where the crops go")
+    sub.add_argument("--size", type=int, default=64, help="side of a crop in pixels (default 64)")
+    sub.add_argument("--margin", type=float, default=0.4, help="share of the box added on each side (default 0.4)")
+    add_data_options(sub)
+
+    sub = add(train, "train")
+    sub.add_argument("--data", required=True, metavar="FILE.npz", help="crops from 'preprocess'")
+    sub.add_argument("--out", required=True, metavar="DIR", help="folder of the run, as results/NAME")
+    sub.add_argument("--recipe", default="paper", help="paper (default) or small")
+    sub.add_argument("--epochs", type=int, help="instead of the recipe's")
+    sub.add_argument("--seed", type=int, default=0, help="default 0")
+    sub.add_argument("--init", metavar="WEIGHTS", help="start from these weights")
+    sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe")
+
+    sub = add(evaluate, "evaluate")
+    sub.add_argument("weights", metavar="WEIGHTS", help="name of a recorded run, its folder, or a weights file")
+    sub.add_argument("dataset", metavar="DATASET", help=f"one of {', '.join(datasets.DATASETS)}")
+    sub.add_argument("--split", default="test", choices=("all", *datasets.SPLITS), help="default test")
+    sub.add_argument("--json", action="store_true", help="print one JSON object")
+    add_data_options(sub)
+
+    sub = add(predict, "predict")
+    sub.add_argument("weights", metavar="WEIGHTS", help="name of a recorded run, its folder, or a weights file")
+    sub.add_argument("pictures", nargs="+", metavar="PICTURE_OR_DIR")
+    sub.add_argument("--csv", metavar="FILE", help="also write a table")
+
+    add(list_runs, "runs")
+    add(list_datasets, "datasets")
+    return parser
+
+
+def _setting(text):
+    """Read KEY=VALUE; the value is JSON, or else a plain word."""
+    from ssrlib.training import Recipe
+
+    key, separator, value = text.partition("=")
+    if not separator or key not in {field.name for field in fields(Recipe)}:
+        raise ValueError(f"'--set {text}' does not name a field of a recipe; write as in --set batch_size=32.")
+    try:
+        value = json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    return key, tuple(value) if isinstance(value, list) else value
+
+
+def _picture_paths(arguments):
+    """List the named files, and the pictures in the named folders."""
+    for argument in map(Path, arguments):
+        if not argument.is_dir():
+            yield argument
+            continue
+        found = sorted(path for path in argument.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+        if not found:
+            print(f"{argument}: no picture in this folder", file=sys.stderr)
+        yield from found
+
+
+def _report_failures(made):
+    for failure in made.record["failed"]:
+        print(f"{failure['name']}: {failure['reason']}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

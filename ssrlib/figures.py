@@ -1,0 +1,181 @@
+"""The book's pictures: faces, training curves, stages and errors, drawn with matplotlib and seaborn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.patches import Rectangle
+
+from ssrlib.network import bin_widths, stage_contributions
+
+
+def show_faces(images, captions=None, columns=8, side=1.15):
+    """Show pictures in a grid.
+
+    Parameters
+    ----------
+    images : sequence of ndarray, uint8, shape (H, W, 3)
+    captions : sequence of str, optional
+        One a picture.
+    columns : int
+    side : float
+        Of one picture, in inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows = -(-len(images) // columns)
+    height = side + (0.22 * max(text.count("\n") + 1 for text in captions) if captions is not None else 0.03)
+    figure, axes = plt.subplots(rows, min(columns, len(images)), squeeze=False)
+    figure.set_size_inches(axes.shape[1] * side, rows * height)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
+    for number, axis in enumerate(axes.flat):
+        axis.axis("off")
+        if number < len(images):
+            axis.imshow(images[number], interpolation="nearest")
+            if captions is not None:
+                axis.set_title(captions[number], fontsize=8, pad=3)
+    return figure
+
+
+def show_detection(axis, picture, face, margin, landmarks=None):
+    """Draw a picture with the detector's box (solid), the crop with its margin (dashed) and landmarks (dots)."""
+    left, top, right, bottom = face[:4]
+    dx, dy = margin * (right - left), margin * (bottom - top)
+    axis.imshow(picture)
+    axis.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, color="C0", lw=2))
+    outer = Rectangle((left - dx, top - dy), right - left + 2 * dx, bottom - top + 2 * dy, fill=False, ls="--", lw=2)
+    outer.set_edgecolor("C1")
+    axis.add_patch(outer)
+    if landmarks is not None:
+        axis.scatter(*landmarks.T, s=7, color="white", edgecolors="black", linewidths=0.5)
+    height, width = picture.shape[:2]
+    axis.set(xlim=(min(0, left - dx) - 2, max(width, right + dx) + 2))
+    axis.set(ylim=(max(height, bottom + dy) + 2, min(0, top - dy) - 2))
+    axis.axis("off")
+
+
+def plot_age_histogram(table):
+    """Plot how many pictures each split has at each age."""
+    figure, axis = plt.subplots()
+    order = [split for split in ("train", "val", "test") if (table["split"] == split).any()]
+    sns.histplot(
+        table, x="age", hue="split", hue_order=order, multiple="stack", binwidth=5, binrange=(0, 120), ax=axis
+    )
+    axis.set(xlabel="age (years)", ylabel="pictures", xlim=(0, 5 * np.ceil(table["age"].max() / 5 + 0.2)))
+    return figure
+
+
+def plot_history(history, reference=None):
+    """Plot training loss and validation error by epoch; `reference` (years) is the median guesser's error."""
+    figure, axis = plt.subplots()
+    sns.lineplot(history, x="epoch", y="loss", label="training loss", marker="o", ax=axis)
+    sns.lineplot(history, x="epoch", y="val_mae", label="validation MAE", marker="o", ax=axis)
+    if reference is not None:
+        axis.axhline(reference, color="0.4", ls="--", label="guessing the median")
+    axis.set(ylabel="years", ylim=(0, None))
+    axis.legend()
+    return figure
+
+
+def plot_predictions(predictions):
+    """Plot the estimated against the true age, picture by picture; the diagonal is perfection."""
+    figure, axis = plt.subplots(figsize=(4.6, 4.2))
+    sns.scatterplot(predictions, x="age", y="prediction", s=12, alpha=0.5, linewidth=0, ax=axis)
+    top = 5 + max(predictions["age"].max(), predictions["prediction"].max())
+    axis.plot([0, top], [0, top], color="0.3", lw=1)
+    axis.set(xlabel="age (years)", ylabel="estimate (years)", xlim=(0, top), ylim=(min(0, axis.get_ylim()[0]), top))
+    return figure
+
+
+def plot_error_by_age(predictions):
+    """Plot the mean absolute error with its 95 % interval and the bias for each decade of life."""
+    table = predictions.assign(
+        decade=(predictions["age"] // 10 * 10).astype(int),
+        error=predictions["prediction"] - predictions["age"],
+    )
+    table["absolute error"] = table["error"].abs()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
+    sns.barplot(table, x="decade", y="absolute error", color="C0", seed=0, ax=left)
+    left.set(title="mean absolute error", xlabel="age from (years)", ylabel="years")
+    sns.barplot(table, x="decade", y="error", color="C1", seed=0, ax=right)
+    right.axhline(0, color="0.3", lw=1)
+    right.set(title="bias: estimate minus age", xlabel="age from (years)", ylabel="years")
+    return figure
+
+
+def plot_stages(heads, stages, value_range=101, row=0):
+    """Show how the stages of one prediction add up.
+
+    Each row is one stage: bars are the weights p of its bins, standing at the years that a weight of 1 on that bin
+    would add; the title says what the stage adds to the sum.
+
+    Parameters
+    ----------
+    heads : dict of ndarray
+        What `network.stage_heads(model).predict` returns.
+    stages : sequence of int
+        Bins of each stage.
+    value_range : float
+        V in years.
+    row : int
+        Which picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    deltas = [float(heads[f"delta_{k}"][row, 0]) for k in range(1, len(stages) + 1)]
+    widths = bin_widths(stages, value_range, deltas)
+    contributions = stage_contributions(heads, value_range)
+    figure, axes = plt.subplots(len(stages), 1, figsize=(7, 1.5 * len(stages)), squeeze=False)
+    running = 0.0
+    for k, (axis, width) in enumerate(zip(axes[:, 0], widths, strict=True), start=1):
+        p, eta = heads[f"p_{k}"][row], heads[f"eta_{k}"][row]
+        years = (np.arange(len(p)) + eta) * width
+        added = contributions[row, k - 1]
+        running += added
+        axis.bar(years, p, width=0.12 * width, color=f"C{k - 1}")
+        axis.axhline(0, color="0.5", lw=0.8)
+        title = f"stage {k}: bins {width:.1f} years apart, adds {added:+.1f}, sum {running:.1f} years"
+        axis.set_title(title, fontsize=9, loc="left")
+        axis.set(ylabel="weight p")
+    axes[-1, 0].set_xlabel("years that a weight of 1 on the bin adds")
+    return figure
+
+
+def plot_life(pictures, ages, contributions):
+    """Show one person at several ages and, below each picture, what the stages add up to.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray, uint8, shape (H, W, 3)
+    ages : sequence of float
+        True ages in years.
+    contributions : ndarray of float, shape (N, K)
+        From `network.stage_contributions`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    count = len(pictures)
+    figure = plt.figure(figsize=(1.05 * count, 4.2))
+    faces, sums = figure.add_gridspec(2, 1, height_ratios=[1, 2.4])
+    for number, (picture, spec) in enumerate(zip(pictures, faces.subgridspec(1, count, wspace=0.02), strict=True)):
+        axis = figure.add_subplot(spec)
+        axis.imshow(picture)
+        axis.axis("off")
+        axis.set_title(f"{ages[number]:g} years", fontsize=9)
+    axis = figure.add_subplot(sums)
+    bottom = np.zeros(count)
+    for k in range(contributions.shape[1]):
+        axis.bar(range(count), contributions[:, k], 0.55, bottom=bottom, label=f"stage {k + 1}")
+        bottom += contributions[:, k]
+    axis.plot(range(count), ages, "D", color="black", label="true age")
+    for number, estimate in enumerate(bottom):
+        axis.annotate(f"{estimate:.0f}", (number + 0.33, estimate), va="center", fontsize=9)
+    axis.axhline(0, color="0.3", lw=1)
+    axis.set(xticks=[], ylabel="years", xlim=(-0.5, count - 0.5))
+    axis.legend(ncols=4, loc="upper left", frameon=False)
+    return figure

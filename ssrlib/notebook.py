@@ -1,0 +1,100 @@
+"""What every notebook starts with: the device, the rung and the data set, in one line and one object."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ssrlib import crops, datasets, records
+from ssrlib.alignment import Crop
+from ssrlib.backend import import_keras
+
+RUNGS = ("read", "small", "full")
+SMALL_SET = 4000  # pictures; what two cores crop and learn from within a notebook's two minutes
+
+
+@dataclass(frozen=True)
+class Session:
+    """How a notebook runs, as the environment says.
+
+    Attributes
+    ----------
+    rung : str
+        `SSRNET_RUNG`: "read" shows recorded runs, "small" (default) trains in a minute or two, "full" for real.
+    dataset : str
+        `SSRNET_DATASET`: name of the data set, by default the drawn faces.
+    root : str or None
+        `SSRNET_DATA`: folder that holds the data sets.
+    device : str
+    """
+
+    rung: str
+    dataset: str
+    root: str | None
+    device: str
+
+    def crops(self, crop=Crop()):
+        """Give the data set's crops, made on first use and kept in the cache folder."""
+        limit = None if self.rung == "full" else SMALL_SET
+        return crops.prepare_crops(self.dataset, self.root, crop=crop, limit=limit)
+
+    def recorded(self):
+        """Read the recorded run that belongs to the data set."""
+        return records.read_run(self.dataset)
+
+    def train(self, faces, recipe, seed=0):
+        """Train, or on the rung "read" fetch the recorded run of the data set.
+
+        A run that was interrupted goes on; one that the same code has finished is not repeated.
+        """
+        if self.rung == "read":
+            return self.recorded()
+        from ssrlib import training
+
+        plan = json.dumps([asdict(recipe), faces.record["fingerprint"], len(faces), seed, records.code_version()])
+        name = f"{self.dataset}-{recipe.name}-{hashlib.sha256(plan.encode()).hexdigest()[:12]}"
+        return training.train(faces, recipe, crops.cache_folder() / "runs" / name, seed)
+
+
+def start():
+    """Read the environment, import Keras, and print device, rung and data set.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    ValueError
+        If the rung or the data set does not exist, or a real data set is named without a folder.
+    """
+    rung = os.environ.get("SSRNET_RUNG", "small")
+    if rung not in RUNGS:
+        raise ValueError(f"SSRNET_RUNG is '{rung}'; it must be {', '.join(RUNGS)}.")
+    dataset = datasets.find_dataset(os.environ.get("SSRNET_DATASET", "drawn")).name
+    root = os.environ.get("SSRNET_DATA")
+    if root is not None and not Path(root).is_dir():
+        raise ValueError(f"SSRNET_DATA is '{root}', which is no folder.")
+    if dataset != "drawn" and root is None:
+        raise ValueError(f"SSRNET_DATASET is '{dataset}': set SSRNET_DATA to the folder that holds it.")
+    keras = import_keras()
+    _use_the_books_style()
+    session = Session(rung, dataset, root, _device(keras))
+    print(f"device: {session.device} | rung: {rung} | data set: {dataset}")
+    return session
+
+
+def _device(keras):
+    kinds = [name.split(":")[0] for name in keras.distribution.list_devices()]
+    if "gpu" in kinds:
+        return f"{kinds.count('gpu')} GPU"
+    return f"CPU, {os.cpu_count()} cores"
+
+
+def _use_the_books_style():
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    sns.set_theme(style="whitegrid", palette="colorblind", font_scale=0.9)
+    plt.rcParams |= {"figure.constrained_layout.use": True, "figure.figsize": (7, 3.2), "figure.dpi": 110}

@@ -1,0 +1,154 @@
+"""Recorded runs: one folder a run under `results/`, written by code only."""
+
+import gzip
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE = "run.json", "history.csv", "predictions.csv.gz"
+WEIGHTS_FILE = "model.weights.h5"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recorded run.
+
+    Attributes
+    ----------
+    folder : Path
+    record : dict
+        What was trained, how, on what, with which result: the content of `run.json`.
+    history : pandas.DataFrame
+        One row an epoch: `epoch` (from 1), `loss`, `val_mae` (years), `learning_rate`, `seconds`.
+    predictions : pandas.DataFrame
+        One row a validation or test picture: `name`, `split`, `age`, `prediction` (years).
+    """
+
+    folder: Path
+    record: dict
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+
+    @property
+    def weights(self):
+        """Path of the run's weights file."""
+        return self.folder / WEIGHTS_FILE
+
+
+def results_folder():
+    """Return the folder of recorded runs: the checkout's, or the copy that an installed package carries."""
+    package = Path(__file__).parent
+    checkout = package.parent / "results"
+    return checkout if checkout.is_dir() else package / "results"
+
+
+def find_run(name):
+    """Turn a run's name or folder into its folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run; the message lists those there are.
+    """
+    for folder in (Path(name), results_folder() / name):
+        if (folder / RUN_FILE).is_file():
+            return folder
+    known = ", ".join(sorted(path.parent.name for path in results_folder().glob(f"*/{RUN_FILE}"))) or "none"
+    raise FileNotFoundError(f"There is no recorded run '{name}'; recorded are: {known}.")
+
+
+def read_run(name):
+    """Read a recorded run by its name or folder.
+
+    Returns
+    -------
+    Run
+    """
+    folder = find_run(name)
+    return Run(
+        folder,
+        json.loads((folder / RUN_FILE).read_text()),
+        pd.read_csv(folder / HISTORY_FILE),
+        pd.read_csv(folder / PREDICTIONS_FILE, keep_default_na=False),
+    )
+
+
+def write_run(folder, record, history, predictions):
+    """Write a run's tables and, last, its record: a folder with a `run.json` is complete.
+
+    Each file appears whole or not at all.
+    """
+    write_atomically(folder / HISTORY_FILE, history.to_csv(index=False).encode())
+    # No time stamp inside: the same predictions give the same bytes.
+    write_atomically(folder / PREDICTIONS_FILE, gzip.compress(predictions.to_csv(index=False).encode(), mtime=0))
+    write_atomically(folder / RUN_FILE, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def list_runs(folder=None):
+    """Tabulate all recorded runs: name, data set, recipe, network, epochs, seed and the results.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    rows = []
+    for file in sorted(Path(folder or results_folder()).glob(f"*/{RUN_FILE}")):
+        record = json.loads(file.read_text())
+        rows.append(
+            {
+                "run": file.parent.name,
+                "data": record["data"]["dataset"],
+                "recipe": record["recipe"]["name"],
+                "stages": "-".join(map(str, record["recipe"]["stages"])),
+                "epochs": record["recipe"]["epochs"],
+                "seed": record["seed"],
+                "MAE": record["test"]["mae"],
+                "CA(3)": record["test"]["ca3"],
+                "CA(5)": record["test"]["ca5"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def write_atomically(path, content):
+    """Write bytes so that the file is never seen half written."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def code_version():
+    """Hash the package's source: two runs with the same value were made by the same code."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"{importlib.metadata.version('ssrlib')}+{digest.hexdigest()[:12]}"
+
+
+def library_versions():
+    """Name the versions that a result may depend on."""
+    versions = {"python": platform.python_version()}
+    # TensorFlow's CPU-only wheel goes by another name but holds the same module.
+    for package in ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def processor():
+    """Name the machine's processor as far as it tells."""
+    try:
+        cpuinfo = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return found[1] if found else platform.machine()

@@ -1,0 +1,95 @@
+"""The files that must agree with one another: one address, one lock, one table of contents."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+LOCKED = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", LOCK, flags=re.MULTILINE)}
+
+ADDRESS = CONFIG["repository"]["url"]
+OWNER, REPOSITORY = ADDRESS.split("/")[-2:]
+BRANCH = CONFIG["repository"]["branch"]
+PLACES = sorted(
+    path
+    for pattern in ("*.md", "*.toml", "*.yml", "Makefile", "book/*.md", "notebooks/*.ipynb", "ssrlib/**/*.py")
+    for path in ROOT.glob(pattern)
+)
+PYTHONS = [f"3.{minor}" for minor in range(20) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])]
+
+
+def text_of(path):
+    """Text as written: in a notebook, the cells' text without JSON's escapes."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    return text
+
+
+every_place = pytest.mark.parametrize("path", PLACES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+@every_place
+def test_colab_links_lead_to_this_repository(path):
+    for link in re.findall(r"colab\.research\.google\.com/github/([^\s)\"'<>\]]+)", text_of(path)):
+        start, _, notebook = link.partition(f"/blob/{BRANCH}/")
+        assert start == f"{OWNER}/{REPOSITORY}"
+        assert (ROOT / notebook).is_file(), f"{notebook} is not there"
+        if path.suffix == ".ipynb":
+            assert notebook == f"notebooks/{path.name}", "a notebook's own link leads to another one"
+
+
+@every_place
+def test_install_lines_and_links_name_this_repository(path):
+    text = text_of(path)
+    for link in re.findall(r"git\+(https://[^\s)\"'<>\]@#]+)", text):
+        assert link.removesuffix(".git") == ADDRESS
+    for owner, repository in re.findall(r"github\.com/([\w.-]+)/([\w.-]+)", text):
+        if OWNER in (owner, repository) or repository.removesuffix(".git") == REPOSITORY:
+            assert (owner, repository.removesuffix(".git")) == (OWNER, REPOSITORY)
+
+
+def test_table_of_contents_has_every_notebook_and_only_files_that_exist():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [contents["root"], *(chapter["file"] for part in contents["parts"] for chapter in part["chapters"])]
+    missing = [name for name in listed if not any((ROOT / f"{name}{suffix}").is_file() for suffix in (".md", ".ipynb"))]
+    assert missing == []
+    notebooks = [path.relative_to(ROOT).with_suffix("").as_posix() for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
+    assert notebooks == sorted(name for name in listed if name.startswith("notebooks/"))
+
+
+def test_lock_has_every_direct_dependency():
+    listed = sum(PROJECT["optional-dependencies"].values(), start=PROJECT["dependencies"])
+    assert {canonicalize_name(Requirement(line).name) for line in listed} <= LOCKED
+
+
+def test_lock_names_no_addresses_and_hashes_everything():
+    assert "://" not in LOCK
+    assert not re.search(r"^\s*--(?!hash=sha256:)", LOCK, flags=re.MULTILINE)
+    packages = re.split(r"^(?=[a-z])", LOCK, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in package for package in packages)
+
+
+def test_makefile_knows_the_pythons_of_the_package():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^PYTHON_VERSIONS := (.+)$", makefile, flags=re.MULTILINE)[1].split() == PYTHONS
+
+
+def test_conda_environment_installs_the_lock_and_pins_nothing_else():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, lock = environment["dependencies"]
+    assert python.startswith("python") and SpecifierSet(python.removeprefix("python")) == SpecifierSet(
+        PROJECT["requires-python"]
+    )
+    assert pip == "pip"
+    assert lock == {"pip": ["--requirement requirements.txt"]}
