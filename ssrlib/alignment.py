@@ -6,6 +6,7 @@ weights file, because a network only works on the crop it was trained on. Chapte
 
 import functools
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -52,10 +53,12 @@ class Crop:
     threshold: float = -0.3
 
     def __post_init__(self):
-        if self.margin < 0:
+        if not 0 <= self.margin < math.inf:
             raise ValueError(f"The crop's margin is {self.margin}; it is a share of the box's side and at least 0.")
         if self.size < 1:
             raise ValueError(f"The crop's size is {self.size}; it is a number of pixels and at least 1.")
+        if self.upsample < 0:
+            raise ValueError(f"The picture is to be doubled {self.upsample} times; that is a number and at least 0.")
         if self.detector != "dlib-hog":
             raise ValueError(f"There is no face detector called '{self.detector}'; use 'dlib-hog'.")
 
@@ -108,7 +111,10 @@ def detect_faces(picture, upsample=1, threshold=0.0):
     """
     _check_picture(picture)
     scale = min(1.0, LARGEST_SIDE / max(picture.shape[:2]))
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    small = picture
+    if scale < 1:
+        height, width = (max(1, round(scale * side)) for side in picture.shape[:2])
+        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     boxes, scores, _ = _detector().run(np.ascontiguousarray(small), upsample, threshold)
     faces = [
         Face(box.left() / scale, box.top() / scale, (box.right() + 1) / scale, (box.bottom() + 1) / scale, score)
@@ -177,8 +183,8 @@ def crop_box(picture, box, margin=0.4, size=64):
     x0, x1 = round(left - margin * (right - left)), round(right + margin * (right - left))
     y0, y1 = round(top - margin * (bottom - top)), round(bottom + margin * (bottom - top))
     height, width = picture.shape[:2]
-    columns = np.clip(np.arange(x0, x1), 0, width - 1)
-    rows = np.clip(np.arange(y0, y1), 0, height - 1)
+    columns = np.clip(np.arange(x0, max(x0 + 1, x1)), 0, width - 1)
+    rows = np.clip(np.arange(y0, max(y0 + 1, y1)), 0, height - 1)
     window = picture[rows[:, None], columns]
     # Area averaging is only defined for shrinking; a window smaller than the result is interpolated.
     interpolation = cv2.INTER_AREA if min(window.shape[:2]) >= size else cv2.INTER_LINEAR

@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ssrlib import alignment, datasets
 
@@ -141,11 +141,12 @@ def load_crops(path):
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'; 'python -m ssrlib preprocess' makes one.")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # NumPy does not close a damaged file that it opened itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             table = pd.read_csv(StringIO(str(arrays["table"])), keep_default_na=False, dtype={"age": np.float32})
             return Crops(arrays["images"], table, json.loads(str(arrays["record"])))
-    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
-        raise ValueError(f"'{path}' is not a file of crops; make it again with 'preprocess'.") from error
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
+        raise ValueError(f"'{path}' is not a file of crops; remove it and make it again with 'preprocess'.") from error
 
 
 def prepare_crops(name, root=None, out=None, crop=alignment.Crop(), limit=None, split="all", workers=None):

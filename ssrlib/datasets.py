@@ -144,7 +144,10 @@ def read_picture(path):
         return synthetic.draw_face(int(seed), int(index))[0]
     # Not cv2.imread: it cannot open every file name on Windows and only warns when a file is missing.
     encoded = np.frombuffer(Path(path).read_bytes(), dtype=np.uint8)
-    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    try:
+        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except cv2.error:  # a header that announces more pixels than OpenCV accepts
+        picture = None
     if picture is None:
         raise ValueError("not a picture that can be read (broken, empty or of an unknown format)")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

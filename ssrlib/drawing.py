@@ -10,12 +10,24 @@ import numpy as np
 
 from ssrlib.hair import Hair
 from ssrlib.sketch import (
-    NEUTRAL, Sketch, ellipses, limit, mirrored, mix_colours, offset, parse_colour, photograph, quantise, scale_colour,
+    NEUTRAL,
+    Sketch,
+    ellipses,
+    limit,
+    mirrored,
+    mix_colours,
+    offset,
+    parse_colour,
+    photograph,
+    quantise,
+    scale_colour,
     smooth,
 )  # fmt: skip
 
 # Skin colours from light to dark, at equal steps of `skin_tone`.
-SKIN = [(248, 218, 198), (240, 200, 172), (225, 178, 146), (202, 150, 115), (170, 118, 86), (138, 92, 66), (108, 71, 52)]
+SKIN = [
+    (248, 218, 198), (240, 200, 172), (225, 178, 146), (202, 150, 115), (170, 118, 86), (138, 92, 66), (108, 71, 52),
+]  # fmt: skip
 EYES = {"brown": (84, 54, 36), "hazel": (120, 90, 52), "green": (98, 126, 92), "blue": (96, 138, 176)}
 WHITE, BLACK = (255, 255, 255), (18, 12, 12)
 
@@ -77,7 +89,7 @@ def face_shape(p):
     jowls = shown(p["cue_jowls"])
     cheeks = limit(p["cue_cheek_fullness"], -0.9, 1.4)
 
-    widen = 4.2 * cheeks * CHEEK_REACH + 2.2 * square * CORNER_REACH + 3.6 * jowls * JOWL_REACH
+    widen = 4.6 * cheeks * CHEEK_REACH + 2.2 * square * CORNER_REACH + 3.6 * jowls * JOWL_REACH
     drop = 2.6 * jowls * JOWL_REACH + 2.2 * square * np.array([0, 0, 0, 0, 0, 0.2, 0.5, 0.8, 1])
     jaw[:, 0] += np.concatenate([-widen, widen[7::-1]])
     jaw[:, 0] *= p["shape_face_width"]
@@ -140,7 +152,7 @@ def paint_body(s, p, points, skin):
     neck = (15 + 10 * grown) * (1.12 if male else 0.95)
     wide, chin = 54 + 34 * grown + 10 * male, points[8, 1]
     cloth = parse_colour(p["clothes"])
-    half = np.array([(neck + 6, chin + 20), (wide - 22, chin + 30), (wide - 4, chin + 42), (wide + 4, 170), (wide, 320)])
+    half = np.array([(neck + 6, chin + 20), (wide - 22, chin + 30), (wide - 4, chin + 42), (wide, 170), (wide, 320)])
     body = smooth(np.concatenate([half, mirrored(half[::-1], -1)]), closed=True)
     half = np.array([(neck, 30), (neck, chin + 14), (neck + 9, chin + 25), (8, chin + 44)])
     throat = smooth(np.concatenate([half, mirrored(half[::-1], -1)]), closed=True)
@@ -194,12 +206,14 @@ def paint_complexion(s, p, points, skin, rng):
     places = rng.uniform(-1, 1, (60, 4))
     x, y, size, depth = places.T
     middle = np.abs(x) < 0.5  # above the eyes in the middle of the face, everywhere on its sides
-    centres = np.stack([38 * x, np.where(middle, 20 * y - 37, 54 * y + 12)], axis=1)
+    y = np.where(middle, 20 * y - 37, 44 * y + 10)
+    centres = np.stack([x * (38 - 0.24 * np.maximum(y - 20, 0)), y], axis=1)
     blotches = ellipses(centres[:26], np.stack([3 + 1.6 * size, 2.4 + size], axis=1)[:26])
     s.fill_each(s.tint, blotches, [offset(*[-(26 + 18 * d) * rough * c for c in (1, 1.3, 1.2)]) for d in depth[:26]])
     spots = ellipses(centres[26:], np.stack([1.1 + 0.7 * size, 0.9 + 0.5 * depth], axis=1)[26:])
     spots = spots[: int(34 * min(rough, 1))]
-    s.fill_each(s.albedo, spots, [scale_colour(skin, (0.88 - 0.08 * d, 0.84 - 0.1 * d, 0.8)) for d in depth[: len(spots)]])
+    browns = [scale_colour(skin, (0.88 - 0.08 * d, 0.84 - 0.1 * d, 0.8)) for d in depth[: len(spots)]]
+    s.fill_each(s.albedo, spots, browns)
 
     blush = p["blush"] + 0.6 * p["make_up"]
     bags = shown(p["cue_eye_bags"])
@@ -226,7 +240,8 @@ def age_lines(p, points, rng):
 
     for i, (y, (shift, length, bend)) in enumerate(zip((-24, -31, -38, -45), wobble, strict=True)):
         y, reach, bend = y + 1.5 * shift - 2 * shown(p["cue_forehead"]), 22 + 4 * length - 3 * i, 2 + bend
-        add([(-reach, y + 1), (-reach / 3, y - bend), (reach / 3, y - bend), (reach, y + 1)], forehead * (0.9 - 0.1 * i), 1.3)
+        course = [(-reach, y + 1), (-reach / 3, y - bend), (reach / 3, y - bend), (reach, y + 1)]
+        add(course, forehead * (0.9 - 0.1 * i), 1.3)
     for side in (-1, 1):
         outer, corner = points[36 if side < 0 else 45], mouth[0 if side < 0 else 6]
         eye = points[36:42].mean(axis=0) if side < 0 else points[42:48].mean(axis=0)

@@ -50,9 +50,10 @@ class SoftStagewiseRegression(layers.Layer):
 
     def call(self, stages):
         total, width = 0.0, float(self.value_range)
-        for p, eta, delta in stages:
+        for stage in stages:
+            p, eta, delta = (ops.cast(head, self.compute_dtype) for head in stage)
             bins = p.shape[-1]
-            index = ops.arange(bins, dtype=p.dtype) + self.lambda_index * eta
+            index = ops.arange(bins, dtype=self.compute_dtype) + self.lambda_index * eta
             width = width / (bins * (1 + self.lambda_width * delta))
             total = total + ops.sum(p * index, axis=-1, keepdims=True) * width
         return total
@@ -68,7 +69,15 @@ class SoftStagewiseRegression(layers.Layer):
         }
 
 
-def SSRNet(stages=(3, 3, 3), image_size=64, lambda_index=1.0, lambda_width=1.0, value_range=101, name="ssrnet"):
+def SSRNet(
+    stages=(3, 3, 3),
+    image_size=64,
+    lambda_index=1.0,
+    lambda_width=1.0,
+    value_range=101,
+    batch_norm_momentum=0.99,
+    name="ssrnet",
+):
     """Build the Soft Stagewise Regression Network (Yang et al., IJCAI 2018, as released).
 
     Parameters
@@ -81,6 +90,9 @@ def SSRNet(stages=(3, 3, 3), image_size=64, lambda_index=1.0, lambda_width=1.0, 
         See `SoftStagewiseRegression`.
     value_range : float
         Range V of the answer, in years.
+    batch_norm_momentum : float
+        How slowly the running means of batch normalization follow, 0 to 1. The authors' 0.99 needs some thousand
+        steps of training before the network predicts as well as it has learned; short runs want less.
     name : str
         The model's name.
 
@@ -105,8 +117,8 @@ def SSRNet(stages=(3, 3, 3), image_size=64, lambda_index=1.0, lambda_width=1.0, 
     if image_size < 38:
         raise ValueError(f"SSR-Net needs pictures of at least 38x38 pixels, not {image_size}.")
     image = keras.Input((image_size, image_size, 3), name="image")
-    x_levels = _stream(image, 32, "relu", layers.AveragePooling2D, "x")
-    s_levels = _stream(image, 16, "tanh", layers.MaxPooling2D, "s")
+    x_levels = _stream(image, 32, "relu", layers.AveragePooling2D, batch_norm_momentum, "x")
+    s_levels = _stream(image, 16, "tanh", layers.MaxPooling2D, batch_norm_momentum, "s")
     heads = []
     for number, bins in enumerate(stages, start=1):
         # Stage 1 is the coarsest and reads the deepest features; later stages read ever earlier, finer ones.
@@ -164,12 +176,14 @@ def number_of_stages(model):
     return sum(layer.name.startswith("stage_") and layer.name.endswith("_delta") for layer in model.layers)
 
 
-def _stream(image, filters, activation, pooling, name):
+def _stream(image, filters, activation, pooling, momentum, name):
     """Return the features after each of the stream's four blocks."""
     levels, features = [], image
     for block in range(1, 5):
         features = layers.Conv2D(filters, 3, name=f"{name}_conv_{block}")(features)
-        features = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_norm_{block}")(features)
+        features = layers.BatchNormalization(
+            momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=f"{name}_norm_{block}"
+        )(features)
         features = layers.Activation(activation, name=f"{name}_{activation}_{block}")(features)
         if block < 4:
             features = pooling(2, name=f"{name}_pool_{block}")(features)

@@ -11,7 +11,7 @@ from ssrlib.alignment import Crop
 from ssrlib.backend import import_keras
 
 RUNGS = ("read", "small", "full")
-SMALL_SET = 4000  # pictures; what two cores crop and learn from within a notebook's two minutes
+SMALL_SET = 3000  # pictures; what two cores crop and learn from within a notebook's two minutes
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Session:
         """Give the data set's crops, made on first use and kept in the cache folder."""
         limit = None if self.rung == "full" else SMALL_SET
         return crops.prepare_crops(self.dataset, self.root, crop=crop, limit=limit)
+
+    def table(self):
+        """List the data set's pictures with all that is known of them, see `datasets.load_table`."""
+        return datasets.load_table(self.dataset, self.root)
 
     def recorded(self):
         """Read the recorded run that belongs to the data set."""

@@ -117,6 +117,27 @@ def list_runs(folder=None):
     return pd.DataFrame(rows)
 
 
+def results_table(folder=None):
+    """Write the recorded results as a Markdown table, beside guessing the median; README.md and the book show it.
+
+    Returns
+    -------
+    str
+    """
+    lines = [
+        "| data set | test faces | SSR-Net: MAE (years) | CA(3) | CA(5) | guessing the median: MAE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for file in sorted(Path(folder or results_folder()).glob(f"*/{RUN_FILE}")):
+        record = json.loads(file.read_text())
+        test = record["test"]
+        lines.append(
+            f"| {record['data']['dataset']} | {test['n']:,} | {test['mae']:.2f} | {test['ca3']:.3f} "
+            f"| {test['ca5']:.3f} | {record['median_guess']['mae']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
 def write_atomically(path, content):
     """Write bytes so that the file is never seen half written."""
     temporary = path.with_name(path.name + ".tmp")

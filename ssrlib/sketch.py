@@ -170,7 +170,8 @@ class Sketch:
         lines = lines.astype(np.int32) - NEUTRAL
         features = self.soften(self.features, 2.2).astype(np.int32) - NEUTRAL
         tint = self.soften(self.tint, 2.4).astype(np.int32) - NEUTRAL
-        height = 420 * self.soften(self.head, 11) + 330 * features + 110 * lines
+        head = self.soften(self.head, 11).astype(np.int32)
+        height = 420 * head + 330 * features + 110 * lines
         across, down = np.zeros_like(height), np.zeros_like(height)
         across[:, 1:-1] = height[:, 2:] - height[:, :-2]
         down[1:-1] = height[2:] - height[:-2]

@@ -9,7 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ssrlib import evaluation, records
 from ssrlib.augmentation import RandomAffine
@@ -37,7 +37,7 @@ class Recipe:
         A Keras loss; the paper's is the mean absolute error.
     flip, chance, rotation, shear, shift, zoom : float
         The augmentation, see `augmentation.RandomAffine`.
-    stages, lambda_index, lambda_width, value_range
+    stages, lambda_index, lambda_width, value_range, batch_norm_momentum
         The network, see `network.SSRNet`.
     """
 
@@ -57,6 +57,7 @@ class Recipe:
     lambda_index: float = 1.0
     lambda_width: float = 1.0
     value_range: float = 101
+    batch_norm_momentum: float = 0.99
 
     def __post_init__(self):
         if self.epochs < 1 or self.batch_size < 1:
@@ -69,7 +70,8 @@ class Recipe:
     @property
     def network(self):
         """The arguments of `network.SSRNet`, without the image size."""
-        return {name: getattr(self, name) for name in ("stages", "lambda_index", "lambda_width", "value_range")}
+        names = ("stages", "lambda_index", "lambda_width", "value_range", "batch_norm_momentum")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def augmentation(self):
@@ -90,6 +92,7 @@ RECIPES = {
             rotation=10.0,
             shift=0.05,
             zoom=0.1,
+            batch_norm_momentum=0.9,
         ),
     )
 }
@@ -326,6 +329,7 @@ def _save_checkpoint(trainer, path, key, history):
     trainer.save_weights(temporary)
     with h5py.File(temporary, "a") as file:
         file.attrs["key"], file.attrs["history"] = key, json.dumps(history)
+        file.attrs["random"] = np.stack([keras.ops.convert_to_numpy(state) for state in _random_states(trainer)])
     temporary.replace(path)
 
 
@@ -336,6 +340,14 @@ def _load_checkpoint(trainer, path, key):
     with h5py.File(path) as file:
         if file.attrs["key"] != key:
             return []
-        history = json.loads(file.attrs["history"])
+        history, states = json.loads(file.attrs["history"]), file.attrs["random"]
     trainer.load_weights(path)
+    for variable, state in zip(_random_states(trainer), states, strict=True):
+        variable.assign(state)
     return history
+
+
+def _random_states(trainer):
+    """List where the augmentation and the dropouts are in their random streams; Keras saves no such variable."""
+    saved = {id(variable) for variable in trainer.weights}
+    return [variable for variable in trainer.variables if id(variable) not in saved]
