@@ -1,0 +1,308 @@
+"""Training runs on pictures whose brightness is the age: complete, repeatable, and the same after any interruption."""
+
+import json
+import pickle
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from ssrlib import evaluation, records, training, weights
+from ssrlib.alignment import Crop
+from ssrlib.crops import Crops
+from ssrlib.network import SSRNet
+from ssrlib.training import Recipe, ShuffledFaces, find_recipe, train
+
+SIZE = 40
+RECIPE = Recipe(
+    "tiny", epochs=3, batch_size=16, learning_rate=0.002, rotation=5.0, stages=(3, 2), lambda_width=0.5, value_range=90
+)
+
+
+def bright_faces(count=120, seed=0):
+    """Make noise whose brightness tells the age; of six pictures one is for validation and one for the test."""
+    random = np.random.default_rng(seed)
+    ages = random.uniform(5, 85, count).astype(np.float32)
+    images = np.clip(ages[:, None, None, None] * 2.5 + random.normal(0, 25, (count, SIZE, SIZE, 3)), 0, 255)
+    table = pd.DataFrame(
+        {
+            "name": [f"picture {number}" for number in range(count)],
+            "age": ages,
+            "split": np.resize(["val", "test", "train", "train", "train", "train"], count),
+        }
+    )
+    record = {"dataset": "made up", "crop": asdict(Crop(size=SIZE)), "fingerprint": f"{seed}", "failed": [{}, {}]}
+    return Crops(images.astype(np.uint8), table, record)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run from beginning to end, without a break."""
+    return train(bright_faces(), RECIPE, tmp_path_factory.mktemp("runs") / "whole", seed=4)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def fit(*arguments, **keywords):
+        raise AssertionError("it trained")
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+
+
+def assert_same_run(run, other):
+    columns = ["epoch", "loss", "val_mae", "learning_rate"]
+    pd.testing.assert_frame_equal(run.history[columns], other.history[columns], rtol=1e-6)
+    pd.testing.assert_frame_equal(run.predictions, other.predictions, rtol=1e-6)
+    first, second = (weights.load_model(r.folder)[0].get_weights() for r in (run, other))
+    for one, another in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, another, rtol=1e-5, atol=1e-7)
+
+
+def test_a_run_is_recorded_completely(run):
+    faces, record = bright_faces(), run.record
+    assert sorted(file.name for file in run.folder.iterdir()) == [
+        "history.csv", "model.weights.h5", "predictions.csv.gz", "run.json"
+    ]  # fmt: skip
+    assert record["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
+    assert record["network"] == {
+        "stages": [3, 2], "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90, "image_size": SIZE
+    }  # fmt: skip
+    assert record["data"] == {
+        "dataset": "made up", "fingerprint": "0", "failed": 2, "train": 80, "val": 20, "test": 20
+    }  # fmt: skip
+    assert (record["crop"], record["seed"], record["init"]) == (faces.record["crop"], 4, None)
+    assert record["parameters"] == SSRNet((3, 2), SIZE).count_params()
+    assert record["code"] == records.code_version()
+    assert record["backend"] == keras.backend.backend() and record["devices"]
+    assert record["versions"]["keras"] == keras.__version__
+    # Of the 80 pictures 5 batches of 16 are seen in an epoch.
+    assert record["seconds"] == pytest.approx(run.history["seconds"].sum())
+    assert record["images_per_second"] == pytest.approx(80 / run.history["seconds"].median())
+
+
+def test_the_history_has_every_epoch_and_the_loss_falls(run):
+    assert list(run.history["epoch"]) == [1, 2, 3]
+    assert list(run.history["learning_rate"]) == pytest.approx([0.002, 0.0002, 0.00002])
+    assert np.isfinite(run.history).all(axis=None) and (run.history["seconds"] > 0).all()
+    assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
+
+
+def test_results_follow_from_the_saved_weights(run):
+    faces = bright_faces()
+    model, crop, record = weights.load_model(run.folder)
+    assert crop == Crop(size=SIZE)
+    assert list(run.predictions["split"]) == ["val"] * 20 + ["test"] * 20
+    for split in ("val", "test"):
+        part, rows = faces.split(split), run.predictions[run.predictions["split"] == split]
+        assert list(rows["name"]) == list(part.table["name"])
+        np.testing.assert_allclose(rows["age"], part.ages[:, 0])
+        np.testing.assert_allclose(rows["prediction"], np.asarray(model(part.images))[:, 0], rtol=1e-4, atol=1e-4)
+        assert record[split] == run.record[split] == pytest.approx(
+            evaluation.summarize(rows["prediction"], rows["age"]), rel=1e-6
+        )
+    assert run.history["val_mae"].iloc[-1] == pytest.approx(run.record["val"]["mae"], rel=1e-4)
+    ages = faces.split("test").ages
+    guess = np.median(faces.split("train").ages)
+    assert run.record["median_guess"]["mae"] == pytest.approx(np.abs(ages - guess).mean())
+
+
+def test_a_finished_run_is_not_repeated(run, no_training):
+    again = train(bright_faces(), RECIPE, run.folder, seed=4)
+    assert again.record == run.record
+
+
+@pytest.mark.parametrize(
+    ("faces", "recipe", "seed"),
+    [(0, RECIPE, 5), (1, RECIPE, 4), (0, replace(RECIPE, epochs=4), 4), (0, replace(RECIPE, flip=0.1), 4)],
+    ids=["seed", "data", "epochs", "flip"],
+)
+def test_another_plan_does_not_overwrite_a_finished_run(run, no_training, faces, recipe, seed):
+    with pytest.raises(FileExistsError, match="holds another finished run"):
+        train(bright_faces(seed=faces), recipe, run.folder, seed=seed)
+
+
+KILLED = """
+import os, pickle, signal, sys
+from pathlib import Path
+from ssrlib.backend import import_keras
+import_keras()
+from ssrlib import training
+
+faces, recipe, out = pickle.loads(Path(sys.argv[1]).read_bytes())
+shuffle = training.ShuffledFaces.on_epoch_end
+
+def pause(self):
+    # The second epoch's checkpoint comes after this; go on into the third, and there wait for the signal.
+    shuffle(self)
+    if self.epoch == 3:
+        print("in epoch 3", flush=True)
+        signal.pause()
+
+training.ShuffledFaces.on_epoch_end = pause
+training.train(faces, recipe, out, seed=4)
+"""
+
+
+def test_a_killed_process_goes_on_as_if_nothing_had_happened(run, tmp_path, monkeypatch):
+    out = tmp_path / "killed"
+    (tmp_path / "job").write_bytes(pickle.dumps((bright_faces(), RECIPE, out)))
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "job")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout.readline() == "in epoch 3\n"
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert [file.name for file in out.iterdir()] == [training.CHECKPOINT_FILE]
+
+    epochs = []
+    begin = training._Recorder.on_epoch_begin
+    monkeypatch.setattr(
+        training._Recorder, "on_epoch_begin", lambda self, epoch, logs=None: epochs.append(epoch) or begin(self, epoch)
+    )
+    assert_same_run(train(bright_faces(), RECIPE, out, seed=4), run)
+    assert epochs == [2], "only the third epoch was missing"
+    assert not (out / training.CHECKPOINT_FILE).exists()
+
+
+def test_a_run_interrupted_while_being_recorded_is_only_recorded(tmp_path, monkeypatch):
+    recipe = replace(RECIPE, epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "write_run", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(bright_faces(), recipe, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Recorder, "on_epoch_begin", interrupt)
+        run = train(bright_faces(), recipe, tmp_path / "run")
+    assert len(run.history) == 1
+
+
+def test_a_checkpoint_of_another_plan_is_not_used(tmp_path):
+    model = keras.Sequential([SSRNet((2,), SIZE)])
+    path = tmp_path / "checkpoint.weights.h5"
+    training._save_checkpoint(model, path, "one plan", [{"epoch": 1}])
+    assert training._load_checkpoint(model, path, "another plan") == []
+    assert training._load_checkpoint(model, path, "one plan") == [{"epoch": 1}]
+    assert training._load_checkpoint(model, tmp_path / "absent.h5", "one plan") == []
+
+
+def interrupt(*arguments, **keywords):
+    raise KeyboardInterrupt
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do(tmp_path):
+    with pytest.raises(FloatingPointError, match=r"loss became nan in epoch 1.*learning rate \(now 1e\+30\)"):
+        train(bright_faces(), replace(RECIPE, learning_rate=1e30), tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == [], "a checkpoint of it would be of no use"
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_an_empty_split_is_named(tmp_path, split):
+    faces = bright_faces()
+    kept = (faces.table["split"] != split).to_numpy()
+    faces = Crops(faces.images[kept], faces.table[kept].reset_index(drop=True), faces.record)
+    with pytest.raises(ValueError, match=f"no picture of the split '{split}'"):
+        train(faces, RECIPE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_may_start_from_weights(run, tmp_path, monkeypatch):
+    started = []
+
+    def fit(model, *arguments):
+        started.append(model.get_weights())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        train(bright_faces(), RECIPE, tmp_path / "run", init=run.weights)
+    expected = weights.load_model(run.folder)[0].get_weights()
+    for one, another in zip(started[0], expected, strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+@pytest.mark.parametrize("change", ["stages", "crop"])
+def test_initial_weights_must_fit(run, tmp_path, no_training, change):
+    faces, recipe = bright_faces(), RECIPE
+    if change == "stages":
+        recipe = replace(RECIPE, stages=(3, 3))
+    else:
+        faces.record["crop"]["margin"] = 0.1
+    with pytest.raises(ValueError, match="belong to another network or another crop"):
+        train(faces, recipe, tmp_path / "run", init=run.folder)
+
+
+def rates(recipe, steps):
+    schedule = training._learning_rate(recipe, steps)
+    return np.array([float(schedule(step)) for step in range(recipe.epochs * steps)])
+
+
+def test_steps_divide_the_rate_by_ten_after_each_third():
+    # 6 epochs of 5 steps: thirds end with steps 10 and 20. Keras changes the rate after the first step beyond.
+    expected = [0.01] * 11 + [0.001] * 10 + [0.0001] * 9
+    np.testing.assert_allclose(rates(replace(RECIPE, epochs=6, learning_rate=0.01), 5), expected, rtol=1e-5)
+
+
+def test_cosine_warms_up_for_a_twentieth_and_falls_to_zero():
+    # 4 epochs of 10 steps: 2 of 40 warm up, 38 fall along half a cosine.
+    recipe = replace(RECIPE, epochs=4, learning_rate=0.01, schedule="cosine")
+    falling = 0.01 * (1 + np.cos(np.pi * np.arange(38) / 38)) / 2
+    np.testing.assert_allclose(rates(recipe, 10), [0, 0.005, *falling], rtol=1e-4, atol=1e-8)
+    assert float(training._learning_rate(recipe, 10)(40)) == pytest.approx(0, abs=1e-8)
+
+
+def test_the_papers_recipe():
+    paper = find_recipe("paper")
+    assert (paper.epochs, paper.batch_size, paper.learning_rate, paper.loss) == (90, 50, 1e-3, "mean_absolute_error")
+    assert paper.network == {"stages": (3, 3, 3), "lambda_index": 1.0, "lambda_width": 1.0, "value_range": 101}
+
+
+def test_recipes_change_by_field():
+    changed = find_recipe("paper", epochs=2, stages=(5, 2))
+    assert changed == replace(training.RECIPES["paper"], epochs=2, stages=(5, 2))
+    with pytest.raises(ValueError, match="no recipe called 'large'; use paper, small"):
+        find_recipe("large")
+    with pytest.raises(ValueError, match="no field called 'momentum'"):
+        find_recipe("paper", momentum=0.9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "at least one epoch"),
+        ({"batch_size": 0}, "one picture a batch"),
+        ({"learning_rate": 0}, "learning rate is 0"),
+        ({"learning_rate": float("nan")}, "learning rate is nan"),
+        ({"schedule": "linear"}, "no schedule called 'linear'"),
+    ],
+)
+def test_impossible_recipes_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(RECIPE, **change)
+
+
+def test_every_epoch_has_each_picture_once_in_an_order_of_its_own():
+    images, ages = np.arange(12)[:, None], np.arange(12.0)[:, None]
+    faces = ShuffledFaces(images, ages, batch_size=5, seed=3)
+    orders = []
+    for epoch in range(3):
+        assert len(faces) == 2
+        batches = [faces[number] for number in range(2)]
+        assert all(len(x) == len(y) == 5 and np.array_equal(x, y) for x, y in batches)
+        seen = np.concatenate([x[:, 0] for x, _ in batches])
+        assert len(set(seen)) == 10
+        # A run that goes on begins with this epoch's order.
+        resumed = ShuffledFaces(images, ages, 5, seed=3, first_epoch=epoch)
+        np.testing.assert_array_equal(resumed[0][0], faces[0][0])
+        orders.append(tuple(seen))
+        faces.on_epoch_end()
+    assert len(set(orders)) == 3
+    assert tuple(ShuffledFaces(images, ages, 5, seed=4)[0][0][:, 0]) != orders[0][:5]
+
+
+def test_a_batch_is_never_larger_than_the_set():
+    faces = ShuffledFaces(np.arange(3)[:, None], np.arange(3.0)[:, None], batch_size=50, seed=0)
+    assert len(faces) == 1 and sorted(faces[0][0][:, 0]) == [0, 1, 2]
