@@ -11,7 +11,7 @@ from ssrlib.network import stage_contributions, stage_heads
 AGES = [2, 6, 12, 18, 28, 38, 48, 58, 70, 84]
 
 model, crop, _ = weights.load_model("drawn")
-pictures = [synthetic.draw_face(seed=11, index=5, size=160, age=age)[0] for age in AGES]
+pictures = [synthetic.draw_face(seed=11, index=6, size=160, age=age)[0] for age in AGES]
 heads = stage_heads(model).predict(np.stack([crop_face(picture, crop)[0] for picture in pictures]), verbose=0)
 figure = figures.plot_life(pictures, AGES, stage_contributions(heads))
 figure.savefig(Path(__file__).parent / "_static" / "cover.png", dpi=110, metadata={"Software": None})

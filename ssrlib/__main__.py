@@ -177,16 +177,23 @@ def _parser():
 
 
 def _setting(text):
-    """Read KEY=VALUE; the value is JSON, or else a plain word."""
+    """Read KEY=VALUE; the value is JSON, or a plain word where the recipe holds one."""
     from ssrlib.training import Recipe
 
+    kinds = {field.name: field.type for field in fields(Recipe)}
     key, separator, value = text.partition("=")
-    if not separator or key not in {field.name for field in fields(Recipe)}:
+    if not separator or key not in kinds:
         raise ValueError(f"'--set {text}' does not name a field of a recipe; write as in --set batch_size=32.")
+    if kinds[key] is str:
+        return key, value
     try:
         value = json.loads(value)
     except json.JSONDecodeError:
         pass
+    wanted = {int: int, float: (int, float), tuple: list}[kinds[key]]
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        kind = kinds[key].__name__
+        raise ValueError(f"'--set {text}' needs a value of type {kind}; write as in batch_size=32 or stages=[3,3,3].")
     return key, tuple(value) if isinstance(value, list) else value
 
 

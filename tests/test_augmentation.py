@@ -78,7 +78,9 @@ def test_each_step_agrees_with_scipy(step):
 @settings(deadline=None, max_examples=40)
 @given(
     steps=st.lists(
-        st.fixed_dictionaries({"flip": st.booleans(), "angle": angles, "shear": shears, "shift": shifts, "zoom": zooms}),
+        st.fixed_dictionaries(
+            {"flip": st.booleans(), "angle": angles, "shear": shears, "shift": shifts, "zoom": zooms}
+        ),
         min_size=1,
         max_size=3,
     )

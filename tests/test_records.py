@@ -73,6 +73,8 @@ def test_a_runs_files_are_plain_ones(results):
     folder = results / "first"
     assert sorted(file.name for file in folder.iterdir()) == ["history.csv", "predictions.csv.gz", "run.json"]
     assert json.loads((folder / "run.json").read_text()) == a_record()
+    # Bytes 4 to 7 of a gzip file are its time stamp: without one, the same content gives the same file at any time.
+    assert (folder / "predictions.csv.gz").read_bytes()[4:8] == bytes(4)
     lines = gzip.decompress((folder / "predictions.csv.gz").read_bytes()).decode().splitlines()
     assert lines[0] == "name,split,age,prediction"
     assert lines[2] == '"b, ""c"".jpg",test,2.0,0.6666666666666666'
@@ -137,6 +139,18 @@ def test_runs_are_listed_with_their_results(results):
          "CA(3)": 0.25, "CA(5)": 0.5},
     ]  # fmt: skip
     pd.testing.assert_frame_equal(records.list_runs(results), table)
+
+
+def test_the_table_of_results_has_a_line_for_each_run(results):
+    results = results.parent / "others"
+    for name, count in (("b", 1234), ("a", 5)):
+        (results / name).mkdir(parents=True)
+        record = a_record(median_guess={"mae": 16.128}) | {"data": {"dataset": name}}
+        record["test"] = record["test"] | {"n": count}
+        records.write_run(results / name, record, HISTORY, PREDICTIONS)
+    lines = records.results_table(results).splitlines()
+    assert lines[2:] == ["| a | 5 | 4.50 | 0.250 | 0.500 | 16.13 |", "| b | 1,234 | 4.50 | 0.250 | 0.500 | 16.13 |"]
+    assert {line.count("|") for line in lines} == {7}
 
 
 def test_the_code_version_follows_the_source(tmp_path, monkeypatch):

@@ -1,0 +1,116 @@
+"""What every notebook starts with: the environment, read once, and said in one line."""
+
+import re
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ssrlib import backend, crops, datasets, notebook, records, training
+from ssrlib.alignment import Crop
+from ssrlib.crops import Crops
+
+RECIPE = training.Recipe("tiny", epochs=1, batch_size=8, learning_rate=1e-3)
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    for name in ("SSRNET_RUNG", "SSRNET_DATASET", "SSRNET_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSRNET_CACHE", str(tmp_path / "cache"))
+    with plt.rc_context():
+        yield
+
+
+def test_a_session_starts_with_one_line(capfd):
+    session = notebook.start()
+    captured = capfd.readouterr()
+    assert (session.rung, session.dataset, session.root) == ("small", "drawn", None)
+    assert captured.out == f"device: {session.device} | rung: small | data set: drawn\n"
+    assert captured.err == ""
+    assert re.fullmatch(r"CPU, \d+ cores|\d+ GPU", session.device)
+
+
+def test_the_environment_decides(monkeypatch, tmp_path, capsys):
+    for name, value in {"RUNG": "full", "DATASET": "UTK-Face", "DATA": str(tmp_path)}.items():
+        monkeypatch.setenv(f"SSRNET_{name}", value)
+    session = notebook.start()
+    assert (session.rung, session.dataset, session.root) == ("full", "utkface", str(tmp_path))
+    assert "rung: full | data set: utkface" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"RUNG": "medium"}, "SSRNET_RUNG is 'medium'; it must be read, small, full"),
+        ({"RUNG": ""}, "SSRNET_RUNG is ''"),
+        ({"DATASET": "imdb"}, "no data set called 'imdb'"),
+        ({"DATA": "/nowhere"}, "SSRNET_DATA is '/nowhere', which is no folder"),
+        ({"DATASET": "utkface"}, "SSRNET_DATASET is 'utkface': set SSRNET_DATA"),
+    ],
+)
+def test_what_is_wrong_with_the_environment_is_said(monkeypatch, capsys, environment, message):
+    for name, value in environment.items():
+        monkeypatch.setenv(f"SSRNET_{name}", value)
+    with pytest.raises(ValueError, match=message):
+        notebook.start()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("devices", "expected"), [(["gpu:0", "gpu:1"], "2 GPU"), (["cpu:0"], "CPU, 6 cores")])
+def test_the_device_is_named(monkeypatch, devices, expected):
+    keras = backend.import_keras()
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
+    monkeypatch.setattr(notebook.os, "cpu_count", lambda: 6)
+    assert notebook._device(keras) == expected
+
+
+@pytest.mark.parametrize(
+    ("rung", "limit"), [("small", notebook.SMALL_SET), ("full", None), ("read", notebook.SMALL_SET)]
+)
+def test_only_the_full_rung_takes_all_pictures(monkeypatch, rung, limit):
+    asked = []
+    monkeypatch.setattr(crops, "prepare_crops", lambda *arguments, **keywords: asked.append((arguments, keywords)))
+    notebook.Session(rung, "utkface", "/data", "CPU").crops(Crop(margin=0.1))
+    assert asked == [(("utkface", "/data"), {"crop": Crop(margin=0.1), "limit": limit})]
+
+
+def test_the_rung_read_shows_the_recorded_run(monkeypatch):
+    monkeypatch.setattr(records, "read_run", lambda name: f"the run {name}")
+    session = notebook.Session("read", "drawn", None, "CPU")
+    assert session.train(None, None) == session.recorded() == "the run drawn"
+
+
+def test_a_session_trains_into_a_folder_named_by_what_decides_the_run(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(training, "train", lambda *arguments: asked.append(arguments))
+    session = notebook.Session("small", "drawn", None, "CPU")
+    table = datasets.load_table("drawn", limit=3)
+    faces = Crops(np.zeros((3, 64, 64, 3), np.uint8), table, {"fingerprint": "one"})
+    others = Crops(faces.images, table, {"fingerprint": "two"})
+    session.train(faces, RECIPE, seed=2)
+    session.train(faces, RECIPE, seed=2)
+    session.train(faces, RECIPE, seed=3)
+    session.train(faces, replace(RECIPE, flip=0.1), seed=2)
+    session.train(others, RECIPE, seed=2)
+    monkeypatch.setattr(records, "code_version", lambda: "another code")
+    session.train(faces, RECIPE, seed=2)
+    assert asked[0][:2] == (faces, RECIPE) and asked[0][3] == 2
+    folders = [out for _, _, out, _ in asked]
+    assert folders[0] == folders[1] and len(set(folders)) == 5
+    assert all(folder.parent == tmp_path / "cache" / "runs" for folder in folders)
+    assert folders[0].name.startswith("drawn-tiny-")
+
+
+def test_what_is_printed_below_python_is_silenced_only_while_keras_comes_in(capfd):
+    import os
+
+    with backend._silent_stderr():
+        os.write(2, b"a note of TensorFlow's\n")
+    os.write(2, b"a message of ours\n")
+    assert capfd.readouterr().err == "a message of ours\n"
+    with pytest.raises(ImportError, match="broken"), backend._silent_stderr():
+        raise ImportError("broken")
+    os.write(2, b"heard again\n")
+    assert capfd.readouterr().err == "heard again\n"
