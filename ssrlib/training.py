@@ -87,7 +87,7 @@ RECIPES = {
             "small",
             epochs=12,
             batch_size=50,
-            learning_rate=0.004,
+            learning_rate=0.002,
             schedule="cosine",
             rotation=10.0,
             shift=0.05,

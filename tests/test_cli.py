@@ -248,6 +248,7 @@ def test_the_root_comes_from_the_environment(capsys, monkeypatch, tmp_path):
     assert status == 1 and f"There is no folder '{tmp_path / 'faces'}'" in errors[0]
 
 
+@pytest.mark.slow
 def test_as_a_program_only_the_answer_goes_to_standard_output(weights_file, pictures):
     command = [sys.executable, "-m", "ssrlib", "predict", str(weights_file), str(pictures)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "error"})

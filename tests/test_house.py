@@ -11,6 +11,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from ssrlib import records
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -93,3 +95,7 @@ def test_conda_environment_installs_the_lock_and_pins_nothing_else():
     )
     assert pip == "pip"
     assert lock == {"pip": ["--requirement requirements.txt"]}
+
+
+def test_readme_shows_the_recorded_results():
+    assert records.results_table(ROOT / "results") in (ROOT / "README.md").read_text(encoding="utf-8")

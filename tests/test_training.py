@@ -148,6 +148,7 @@ training.train(*pickle.loads(Path(sys.argv[1]).read_bytes()), seed=4)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_as_if_nothing_had_happened(run, tmp_path, monkeypatch):
     out = tmp_path / "killed"
     (tmp_path / "job").write_bytes(pickle.dumps((bright_faces(), RECIPE, out)))
