@@ -26,7 +26,7 @@ def show_faces(images, captions=None, columns=8, side=1.15):
     """
     rows = -(-len(images) // columns)
     height = side + (0.22 * max(text.count("\n") + 1 for text in captions) if captions is not None else 0.03)
-    figure, axes = plt.subplots(rows, min(columns, len(images)), squeeze=False)
+    figure, axes = plt.subplots(rows, min(columns, len(images)), squeeze=False, layout="constrained")
     figure.set_size_inches(axes.shape[1] * side, rows * height)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     for number, axis in enumerate(axes.flat):
@@ -160,7 +160,7 @@ def plot_life(pictures, ages, contributions):
     matplotlib.figure.Figure
     """
     count = len(pictures)
-    figure = plt.figure(figsize=(1.05 * count, 4.2))
+    figure = plt.figure(figsize=(1.05 * count, 4.2), layout="constrained")
     faces, sums = figure.add_gridspec(2, 1, height_ratios=[1, 2.4])
     for number, (picture, spec) in enumerate(zip(pictures, faces.subgridspec(1, count, wspace=0.02), strict=True)):
         axis = figure.add_subplot(spec)
