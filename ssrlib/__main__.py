@@ -86,6 +86,8 @@ def predict(parsed):
 
     from ssrlib import records, weights
 
+    if parsed.csv and not Path(parsed.csv).absolute().parent.is_dir():
+        raise FileNotFoundError(f"There is no folder for '{parsed.csv}'; make it first.")
     model, crop, _ = weights.load_model(parsed.weights)
     rows, images = [], []
     for path in _picture_paths(parsed.pictures):

@@ -257,3 +257,9 @@ def test_as_a_program_only_the_answer_goes_to_standard_output(weights_file, pict
     assert len(ages) == 2 and all(map(math.isfinite, ages))
     # TensorFlow's own notes are kept away.
     assert len(done.stderr.splitlines()) == 2, done.stderr
+
+
+def test_predict_refuses_a_table_in_a_missing_folder_before_any_work(capsys, weights_file, pictures, tmp_path):
+    status, lines, errors = run(capsys, "predict", weights_file, pictures, "--csv", tmp_path / "absent" / "ages.csv")
+    assert status == 1 and lines == []
+    assert len(errors) == 1 and "There is no folder for" in errors[0]
