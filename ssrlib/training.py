@@ -1,7 +1,6 @@
 """Training: a recipe, an engine that can be interrupted, and a recorded run."""
 
 import json
-import math
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -297,8 +296,7 @@ def _fit(model, parts, recipe, seed, out, key):
 def _learning_rate(recipe, steps):
     total = recipe.epochs * steps
     if recipe.schedule == "steps":
-        # A boundary is the last step with the old rate; steps count from 0.
-        boundaries = [math.ceil(recipe.epochs * third / 3) * steps - 1 for third in (1, 2)]
+        boundaries = [round(recipe.epochs / 3) * steps, round(recipe.epochs * 2 / 3) * steps]
         values = [recipe.learning_rate * factor for factor in (1, 0.1, 0.01)]
         return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
     warm_up = max(1, total // 20)
