@@ -1,17 +1,16 @@
-"""The package from a shell: preprocess, train, evaluate, predict, runs, datasets."""
+"""The package from a shell: datasets, download, preprocess, train, evaluate, predict, runs."""
 
 import argparse
 import json
 import os
 import sys
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from ssrlib import alignment, crops, datasets
 from ssrlib.backend import import_keras
-
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+from ssrlib.pictures import PICTURE_SUFFIXES, read_picture
 
 
 def main(arguments=None):
@@ -28,14 +27,26 @@ def main(arguments=None):
 
 
 def preprocess(parsed):
-    """Write the face crops of a data set to a file."""
-    crop = alignment.Crop(margin=parsed.margin, size=parsed.size)
+    """Write the face crops of a data set to a file, and what could not be used to a table beside it."""
+    from ssrlib import records
+
+    crop = crops.default_crop(parsed.dataset)
+    if parsed.detector == "none":
+        crop = alignment.WHOLE_PICTURE
+    elif parsed.detector is not None and crop.detector == "none":
+        crop = alignment.Crop()
+    chosen = {"margin": parsed.margin, "size": parsed.size, "landmarks": parsed.landmarks}
+    crop = replace(crop, **{name: value for name, value in chosen.items() if value is not None})
     made = crops.prepare_crops(
         parsed.dataset, parsed.root, parsed.out, crop, limit=parsed.limit, workers=parsed.workers
     )
-    _report_failures(made)
-    splits = ", ".join(f"{len(made.split(split))} {split}" for split in datasets.SPLITS)
-    print(f"{parsed.out}: {len(made)} faces ({splits}), {len(made.record['failed'])} pictures without a usable face")
+    _report_unusable(made)
+    rejects = Path(parsed.out).with_suffix(".rejects.csv")
+    records.write_atomically(rejects, made.rejects.to_csv(index=False).encode())
+    splits = ", ".join(f"{len(made.split(split)):,} {split}" for split in datasets.SPLITS)
+    print(f"{parsed.out}: {len(made):,} faces ({splits})")
+    print(f"{rejects}: {_count_rejects(made)}")
+    print(f"{len(made) + len(made.rejects):,} pictures listed")
     return 0
 
 
@@ -65,14 +76,15 @@ def evaluate(parsed):
     faces = crops.prepare_crops(
         parsed.dataset, parsed.root, crop=crop, split=parsed.split, limit=parsed.limit, workers=parsed.workers
     )
-    _report_failures(faces)
+    _report_unusable(faces)
     numbers = evaluation.summarize(model.predict(faces.images, batch_size=256, verbose=0), faces.ages)
-    numbers = {"n": numbers.pop("n"), "failed": len(faces.record["failed"])} | numbers
+    failed, rejected = len(faces.unusable), len(faces.rejects)
+    numbers = {"n": numbers.pop("n"), "failed": failed, "dropped": rejected - failed} | numbers
     numbers["seconds"] = round(time.perf_counter() - started, 3)
     if parsed.json:
         print(json.dumps(numbers))
     else:
-        print(f"{numbers['n']} faces, {numbers['failed']} pictures without a usable face, {numbers['seconds']:.1f} s")
+        print(f"{numbers['n']:,} faces, {numbers['seconds']:.1f} s; {_count_rejects(faces)}")
         print(f"MAE {numbers['mae']:.2f} years, bias {numbers['bias']:+.2f} years")
         print(f"CA(3) {numbers['ca3']:.3f}  CA(5) {numbers['ca5']:.3f}  CA(7) {numbers['ca7']:.3f}")
     return 0
@@ -92,7 +104,7 @@ def predict(parsed):
     rows, images = [], []
     for path in _picture_paths(parsed.pictures):
         try:
-            picture = datasets.read_picture(path)
+            picture = read_picture(path)
             faces = alignment.usable_faces(picture, crop)
         except FileNotFoundError:
             print(f"{path}: there is no such file", file=sys.stderr)
@@ -101,7 +113,7 @@ def predict(parsed):
             print(f"{path}: {error}", file=sys.stderr)
             continue
         for face in faces:
-            images.append(alignment.crop_box(picture, face, crop.margin, crop.size))
+            images.append(alignment.crop_at(picture, face, crop))
             rows.append({"picture": str(path), **{name: round(value, 1) for name, value in face._asdict().items()}})
     if not rows:
         raise ValueError("None of the pictures holds a usable face.")
@@ -124,32 +136,59 @@ def list_runs(parsed):
 
 
 def list_datasets(parsed):
-    """Print the data sets that can be read, with their terms."""
-    for info in datasets.DATASETS.values():
-        print(f"{info.name}\n  {info.title}\n  terms: {info.terms}")
+    """Say of each data set what it is, under which terms, whether it was found, and how to get it."""
+    print("\n\n".join(datasets.describe(info, parsed.root) for info in datasets.DATASETS.values()))
+    return 0
+
+
+def download(parsed):
+    """Fetch a data set that has a public address and a known checksum; say of any other how to get it."""
+    from ssrlib import downloads
+
+    info = datasets.find_dataset(parsed.dataset)
+    if not info.archives:
+        raise ValueError(" ".join((f"{info.name} cannot be fetched by a program.", *info.steps)))
+    folder = Path(parsed.root) / info.name
+    downloads.fetch(info.archives, folder)
+    print(f"{folder}: {len(datasets.load_table(info.name, folder)):,} pictures")
     return 0
 
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m ssrlib", description=sys.modules[__name__].__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    fetchable = [info.name for info in datasets.DATASETS.values() if info.archives]
 
     def add(command, name):
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
         sub.set_defaults(command=command)
         return sub
 
+    def add_root(sub, required=False):
+        default = os.environ.get("SSRNET_DATA")
+        where = "the data set's folder, or the one it lies in; default: the environment's SSRNET_DATA"
+        sub.add_argument("--root", metavar="DIR", default=default, required=required and default is None, help=where)
+
     def add_data_options(sub):
-        sub.add_argument("--root", metavar="DIR", help="the data set's folder; default: the environment's SSRNET_DATA",
-                         default=os.environ.get("SSRNET_DATA"))  # fmt: skip
+        add_root(sub)
         sub.add_argument("--limit", type=int, metavar="N", help="use only N pictures, chosen by their names' hash")
         sub.add_argument("--workers", type=int, metavar="N", help="processes; default: one for each core")
+
+    add_root(add(list_datasets, "datasets"))
+
+    sub = add(download, "download")
+    sub.add_argument("dataset", metavar="DATASET", help=f"one of {', '.join(fetchable)}")
+    add_root(sub, required=True)
 
     sub = add(preprocess, "preprocess")
     sub.add_argument("dataset", metavar="DATASET", help=f"one of {', '.join(datasets.DATASETS)}")
     sub.add_argument("--out", required=True, metavar="FILE.npz", help="where the crops go")
-    sub.add_argument("--size", type=int, default=64, help="side of a crop in pixels (default 64)")
-    sub.add_argument("--margin", type=float, default=0.4, help="share of the box added on each side (default 0.4)")
+    sub.add_argument("--size", type=int, help="side of a crop in pixels (default 64)")
+    sub.add_argument("--margin", type=float, help="share of the box added on each side (default 0.4, or 0)")
+    sub.add_argument("--detector", choices=alignment.DETECTORS,
+                     help="default dlib-hog, or none for the sets that come cropped")  # fmt: skip
+    sub.add_argument("--landmarks", type=int, choices=(0, *alignment.ALIGNING),
+                     help="align by this many; 0 crops the detector's box (default 5; without detector 0)")  # fmt: skip
     add_data_options(sub)
 
     sub = add(train, "train")
@@ -174,7 +213,6 @@ def _parser():
     sub.add_argument("--csv", metavar="FILE", help="also write a table")
 
     add(list_runs, "runs")
-    add(list_datasets, "datasets")
     return parser
 
 
@@ -211,9 +249,14 @@ def _picture_paths(arguments):
         yield from found
 
 
-def _report_failures(made):
-    for failure in made.record["failed"]:
-        print(f"{failure['name']}: {failure['reason']}", file=sys.stderr)
+def _report_unusable(made):
+    for row in made.unusable.itertuples():
+        print(f"{row.name}: {row.reason}{f' ({row.detail})' if row.detail else ''}", file=sys.stderr)
+
+
+def _count_rejects(made):
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in made.rejects["reason"].value_counts().items())
+    return f"{len(made.rejects):,} pictures rejected" + (f" ({counts})" if counts else "")
 
 
 if __name__ == "__main__":

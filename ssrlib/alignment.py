@@ -1,30 +1,29 @@
-"""From a photograph to the network's input: find the face, crop it with a margin.
+"""From a photograph to the network's input: turn the face upright, scale it to a reference, crop it with a margin.
 
 One function, `crop_face`, serves training, evaluation and prediction; its parameters, a `Crop`, travel with every
 weights file, because a network only works on the crop it was trained on. Chapter 01 explains every step.
+
+Coordinates here are x right, y down, in pixels from the picture's top left corner, so the centre of the first pixel is
+at (0.5, 0.5).
 """
 
 import functools
-import importlib.util
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pandas as pd
 
-LARGEST_SIDE = 1024  # pixels; dlib's time and memory grow with the area, and a face this book can use stays findable
+from ssrlib.detection import Face, check_picture, detect_faces, find_landmarks
 
-
-class Face(NamedTuple):
-    """One detected face: its box in pixels of the picture (x right, y down) and the detector's score."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    score: float
+DETECTORS = ("dlib-hog", "none")
+# The landmarks that decide how a face is turned, for each model: all 5, or of the 68 those the released MORPH2 script
+# takes (brows, nose but for one nostril, eyes, outer lips and one inner corner): no jaw, which follows the expression.
+ALIGNING = {5: [*range(5)], 68: [*range(17, 35), *range(36, 61)]}
+RIVAL = 0.5  # a second face of at least this share of the largest one's width makes a picture ambiguous
+FINEST = 16  # samples along each side of a crop's pixel: beyond it, averaging more of a huge picture changes nothing
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,20 @@ class Crop:
     size : int
         Side of the square crop in pixels.
     detector : str
-        Name of the face detector; `"dlib-hog"` is the only one.
+        `"dlib-hog"`, or `"none"` for pictures that come aligned: their largest centred square is the box.
     upsample : int
         How often the picture is doubled in size before the detector looks at it (1 as in the authors' code).
     threshold : float
         Lowest detector score that is still taken when nothing better is found; from 0 (dlib's own default) a detection
         counts as certain.
+    landmarks : int
+        5 or 68: turn and scale the face so that its landmarks lie on a reference shape, and crop the reference box.
+        0: crop the detector's box as it is. Without a detector always 0.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
     """
 
     margin: float = 0.4
@@ -51,6 +58,7 @@ class Crop:
     detector: str = "dlib-hog"
     upsample: int = 1
     threshold: float = -0.3
+    landmarks: int = 5
 
     def __post_init__(self):
         if not 0 <= self.margin < math.inf:
@@ -59,90 +67,131 @@ class Crop:
             raise ValueError(f"The crop's size is {self.size}; it is a number of pixels and at least 1.")
         if self.upsample < 0:
             raise ValueError(f"The picture is to be doubled {self.upsample} times; that is a number and at least 0.")
-        if self.detector != "dlib-hog":
-            raise ValueError(f"There is no face detector called '{self.detector}'; use 'dlib-hog'.")
+        if self.detector not in DETECTORS:
+            raise ValueError(f"There is no face detector called '{self.detector}'; use {' or '.join(DETECTORS)}.")
+        if self.landmarks not in (0, *ALIGNING):
+            raise ValueError(f"Nothing can be aligned by {self.landmarks} landmarks; use 5 or 68, or 0 for none.")
+        if self.detector == "none" and self.landmarks:
+            raise ValueError("Without a detector there is no face to place landmarks on; set landmarks to 0.")
+
+
+WHOLE_PICTURE = Crop(margin=0.0, detector="none", landmarks=0)  # for sets that come cropped and aligned
 
 
 class NoFaceError(ValueError):
     """The detector found no face in a picture."""
 
 
-@functools.cache
-def _detector():
-    return _dlib().get_frontal_face_detector()
+class SeveralFacesError(ValueError):
+    """A picture holds several faces of about the same size, so nobody knows whose age its label is."""
 
 
-@functools.cache
-def _landmark_predictor():
-    # The package only carries the model files; importing it needs pkg_resources, which new setuptools no longer has.
-    package = importlib.util.find_spec("face_recognition_models").submodule_search_locations[0]
-    return _dlib().shape_predictor(str(Path(package) / "models" / "shape_predictor_68_face_landmarks.dat"))
+def similarity_transform(points, targets):
+    """Find the turn, scale and shift that brings points as near as possible to their targets, by least squares.
 
-
-def _dlib():
-    try:
-        import dlib
-    except ImportError:
-        raise ImportError("Finding faces needs dlib: 'pip install dlib-bin' brings it ready-made.") from None
-    return dlib
-
-
-def detect_faces(picture, upsample=1, threshold=0.0):
-    """Find frontal faces with dlib's histogram-of-oriented-gradients detector.
+    Written with complex numbers z = x + iy, a similarity is w = a z + b, which is linear, so the least-squares answer
+    is that of a regression line. It is Umeyama's (1991) in two dimensions, without reflections.
 
     Parameters
     ----------
-    picture : ndarray of uint8, shape (H, W, 3)
-        RGB.
-    upsample : int, default 1
-        How often the picture is doubled in size first; once finds faces from about 40 pixels.
-    threshold : float, default 0.0
-        Lowest score that counts as a face.
+    points, targets : array_like of float, shape (N, 2)
+        At least two different points.
 
     Returns
     -------
-    list of Face
-        The largest first. Boxes are in pixels of `picture` and may reach past its border.
+    ndarray of float64, shape (2, 3)
+        Maps (x, y, 1) to the target's (x, y).
 
     Raises
     ------
     ValueError
-        If `picture` is not an RGB uint8 array.
+        If the shapes differ, or all points are the same.
+
+    Examples
+    --------
+    >>> similarity_transform([[0, 0], [1, 0]], [[5, 5], [5, 7]]).round(9) + 0
+    array([[ 0., -2.,  5.],
+           [ 2.,  0.,  5.]])
     """
-    _check_picture(picture)
-    scale = min(1.0, LARGEST_SIDE / max(picture.shape[:2]))
-    small = picture
-    if scale < 1:
-        height, width = (max(1, round(scale * side)) for side in picture.shape[:2])
-        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    boxes, scores, _ = _detector().run(np.ascontiguousarray(small), upsample, threshold)
-    faces = [
-        Face(box.left() / scale, box.top() / scale, (box.right() + 1) / scale, (box.bottom() + 1) / scale, score)
-        for box, score in zip(boxes, scores, strict=True)
-    ]
-    return sorted(faces, key=lambda face: (face.right - face.left) * (face.bottom - face.top), reverse=True)
+    points, targets = np.asarray(points, float), np.asarray(targets, float)
+    if points.shape != targets.shape or points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"Points and targets have shape (N, 2), and as many rows: {points.shape}, {targets.shape}.")
+    z, w = points @ [1, 1j], targets @ [1, 1j]
+    spread = z - z.mean()
+    if not np.abs(spread).any():
+        raise ValueError("All points are the same; a turn and a scale need two different ones.")
+    a = np.vdot(spread, w - w.mean()) / np.vdot(spread, spread)
+    b = w.mean() - a * z.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def find_landmarks(picture, face):
-    """Place the 68 iBUG landmarks on a detected face (Kazemi and Sullivan, 2014, as trained by dlib's author).
+@functools.cache
+def reference_shape(landmarks):
+    """Return where the landmarks of an average upright face lie in the detector's box.
+
+    The average over the 102 frontal portraits of the Face Research Lab London Set and their mirror images, measured
+    by `benchmarks/reference_shape.py`.
+
+    Parameters
+    ----------
+    landmarks : int
+        5 or 68.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 2)
+        One row for each of `ALIGNING[landmarks]`; (0, 0) is the box's top left corner and (1, 1) its bottom right one.
+    """
+    table = pd.read_csv(Path(__file__).with_name("reference_shape.csv"))
+    return table.loc[table["landmarks"] == landmarks, ["x", "y"]].to_numpy()[ALIGNING[landmarks]]
+
+
+def alignment_matrix(points, crop):
+    """Find the similarity transform from a picture to the crop of a face in it.
+
+    Parameters
+    ----------
+    points : ndarray of float, shape (crop.landmarks, 2)
+        The face's landmarks, as `detection.find_landmarks` gives them (the centre of the first pixel is at (0, 0)).
+    crop : Crop
+        With 5 or 68 landmarks.
+
+    Returns
+    -------
+    ndarray of float64, shape (2, 3)
+        Maps (x, y, 1) in the picture to (x, y) in the crop.
+    """
+    box = (reference_shape(crop.landmarks) + crop.margin) / (1 + 2 * crop.margin)
+    return similarity_transform(points[ALIGNING[crop.landmarks]] + 0.5, box * crop.size)
+
+
+def warp_crop(picture, matrix, size=64):
+    """Cut a turned square out of a picture, averaging over the area that each of the crop's pixels covers.
+
+    What lies outside the picture repeats its border.
 
     Parameters
     ----------
     picture : ndarray of uint8, shape (H, W, 3)
         RGB.
-    face : Face
-        Where the face is.
+    matrix : ndarray of float, shape (2, 3)
+        A similarity, from coordinates in the picture to those in the crop.
+    size : int, default 64
+        Side of the result in pixels.
 
     Returns
     -------
-    ndarray of float32, shape (68, 2)
-        x and y in pixels; 0-16 jaw, 17-26 brows, 27-35 nose, 36-47 eyes, 48-67 mouth.
+    ndarray of uint8, shape (size, size, 3)
     """
-    _check_picture(picture)
-    left, top, right, bottom = (round(value) for value in face[:4])
-    rectangle = _dlib().rectangle(left, top, right - 1, bottom - 1)
-    shape = _landmark_predictor()(np.ascontiguousarray(picture), rectangle)
-    return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float32)
+    check_picture(picture)
+    # Each pixel of the crop is sampled as finely as the picture is, and the samples are averaged.
+    fine = int(np.clip(math.ceil(1 / np.hypot(*matrix[:, 0])), 1, FINEST))
+    sampled = fine * np.asarray(matrix, float)
+    # OpenCV puts the centre of the first pixel at (0, 0).
+    sampled[:, 2] += sampled[:, :2].sum(axis=1) / 2 - 0.5
+    side = (fine * size, fine * size)
+    warped = cv2.warpAffine(picture, sampled, side, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def crop_box(picture, box, margin=0.4, size=64):
@@ -176,7 +225,7 @@ def crop_box(picture, box, margin=0.4, size=64):
     >>> crop_box(picture, (20, 20, 80, 80)).shape
     (64, 64, 3)
     """
-    _check_picture(picture)
+    check_picture(picture)
     left, top, right, bottom = box[:4]
     if not (right > left and bottom > top):
         raise ValueError(f"The box {tuple(box[:4])} is empty: right must exceed left and bottom must exceed top.")
@@ -195,7 +244,7 @@ def usable_faces(picture, crop):
     """Find the faces that a picture is used for.
 
     Those are the certain detections (score from 0), the largest first; or, if there is none, the one detection with
-    the best score above the crop's threshold.
+    the best score above the crop's threshold. Without a detector it is the picture's largest centred square.
 
     Parameters
     ----------
@@ -213,14 +262,42 @@ def usable_faces(picture, crop):
     NoFaceError
         If the detector finds no face.
     """
+    if crop.detector == "none":
+        check_picture(picture)
+        height, width = picture.shape[:2]
+        side = min(height, width)
+        left, top = (width - side) // 2, (height - side) // 2
+        return [Face(left, top, left + side, top + side, 0.0)]
     faces = detect_faces(picture, crop.upsample, crop.threshold)
     if not faces:
         raise NoFaceError("no face found")
     return [face for face in faces if face.score >= 0] or [max(faces, key=lambda face: face.score)]
 
 
+def crop_at(picture, face, crop):
+    """Turn one face of a photograph into network input.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (H, W, 3)
+        RGB.
+    face : Face
+        From `usable_faces`.
+    crop : Crop
+        The parameters that the network was trained with.
+
+    Returns
+    -------
+    ndarray of uint8, shape (crop.size, crop.size, 3)
+    """
+    if not crop.landmarks:
+        return crop_box(picture, face, crop.margin, crop.size)
+    points = find_landmarks(picture, face, crop.landmarks)
+    return warp_crop(picture, alignment_matrix(points, crop), crop.size)
+
+
 def crop_face(picture, crop):
-    """Turn a photograph into network input: its first usable face, cropped.
+    """Turn a photograph of one person into network input.
 
     Parameters
     ----------
@@ -239,13 +316,12 @@ def crop_face(picture, crop):
     ------
     NoFaceError
         If the detector finds no face.
+    SeveralFacesError
+        If it finds a second one at least half as wide as the largest.
     """
-    face = usable_faces(picture, crop)[0]
-    return crop_box(picture, face, crop.margin, crop.size), face
-
-
-def _check_picture(picture):
-    if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3):
-        raise ValueError("A picture is an RGB array of uint8 with shape (height, width, 3).")
-    if picture.shape[2] != 3 or 0 in picture.shape:
-        raise ValueError(f"A picture has shape (height, width, 3), this one {picture.shape}.")
+    faces = usable_faces(picture, crop)
+    largest = faces[0].right - faces[0].left
+    rivals = sum(face.right - face.left >= RIVAL * largest for face in faces)
+    if rivals > 1:
+        raise SeveralFacesError(f"{rivals} faces of about the same size")
+    return crop_at(picture, faces[0], crop), faces[0]

@@ -1,24 +1,27 @@
-"""Crops of a whole data set in one file: made in parallel, resumable, atomic, and keyed by what made them."""
+"""Crops of a whole data set in one file: complete or not there, never made twice, never mistaken for others."""
 
+import functools
 import hashlib
 import json
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
+import zipfile
 from dataclasses import asdict, dataclass
-from io import StringIO
-from multiprocessing import get_context
+from io import BytesIO
 from pathlib import Path
-from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
+from filelock import FileLock
 
-from ssrlib import alignment, datasets
+from ssrlib import alignment, cleaning, datasets, jobs
+from ssrlib.pictures import read_picture
 
-CHUNK = 250  # pictures; what an interrupted job loses at most, for each worker
+# What a picture of a face can still fail at, once its label is known to be good.
+UNUSABLE = ("no such file", "unreadable", "no face", "several faces")
+# The code that decides the pixels of a crop, beside its parameters.
+_CROPPING_CODE = ("alignment.py", "detection.py", "reference_shape.csv")
+_DRAWING_CODE = ("synthetic.py", "drawing.py", "hair.py", "sketch.py")
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,17 @@ class Crops:
     images : ndarray of uint8, shape (N, size, size, 3)
         RGB.
     table : pandas.DataFrame
-        One row a crop: the columns of `datasets.load_table` (but for `path`) and the detector's box and `score`.
+        One row a crop: the columns of `datasets.load_table` (but for `path`), the first 16 hex digits of the file's
+        SHA-256 as `digest`, and the detector's box and `score`.
+    rejects : pandas.DataFrame
+        One row a listed picture that was not cropped: `name`, `split`, `reason`, `detail`.
     record : dict
-        What made them: `dataset`, `crop` (the fields of `alignment.Crop`), `fingerprint`, `failed` (name and reason of
-        each picture without a usable face).
+        What made them: `dataset`, `crop` (the fields of `alignment.Crop`), `fingerprint`.
     """
 
     images: np.ndarray
     table: pd.DataFrame
+    rejects: pd.DataFrame
     record: dict
 
     def __len__(self):
@@ -61,74 +67,79 @@ class Crops:
         if name not in datasets.SPLITS:
             raise ValueError(f"There is no split called '{name}'; use all, {', '.join(datasets.SPLITS)}.")
         chosen = (self.table["split"] == name).to_numpy()
-        return Crops(self.images[chosen], self.table[chosen].reset_index(drop=True), self.record)
+        return Crops(self.images[chosen], _of_split(self.table, name), _of_split(self.rejects, name), self.record)
+
+    @property
+    def unusable(self):
+        """The rejected pictures with a good label: those that are missing, broken, or show no face or several."""
+        return self.rejects[self.rejects["reason"].isin(UNUSABLE)]
 
 
-def make_crops(name, table, crop, partial=None, workers=None):
-    """Detect and crop the face of every picture of a table.
+def prepare_crops(name, root=None, out=None, crop=None, limit=None, split="all", workers=None):
+    """Give the crops of a data set: from the file if it holds just these, otherwise made and written there.
+
+    Every listed picture ends either in the table or in the rejects. A job that was stopped goes on where it was.
 
     Parameters
     ----------
     name : str
-        The data set's name, for the record.
-    table : pandas.DataFrame
-        From `datasets.load_table`.
-    crop : alignment.Crop
-        How to crop.
-    partial : Path, optional
-        Folder for finished chunks: a job that is interrupted goes on there. It is removed at the end.
+        The data set's name.
+    root : path, optional
+        Its folder.
+    out : path, optional
+        The file; by default one in the cache folder (`SSRNET_CACHE`, or `~/.cache/ssrlib`), named by its content.
+    crop : alignment.Crop, optional
+        How to crop; by default as `default_crop` says.
+    limit : int, optional
+        Use only this many pictures (of the chosen split), as if there were no others.
+    split : str
+        Use only the pictures of this split, or "all".
     workers : int, optional
-        Processes; default one for each core, and 1 works in this process.
+        Processes; default one for each core.
 
     Returns
     -------
     Crops
+
+    Raises
+    ------
+    ValueError
+        If not a single picture holds a usable face, or for what `datasets.list_pictures` raises.
     """
+    name = datasets.find_dataset(name).name
+    crop = default_crop(name) if crop is None else crop
+    # Copies are looked for in all splits, unless the few pictures asked for are to be had quickly.
+    listing = datasets.list_pictures(name, root, limit, "all" if limit is None else split)
+    table, unclean = cleaning.clean_table(listing.table, workers)
+    rejects = pd.concat([listing.rejects, unclean], ignore_index=True)
+    if split != "all":
+        table, rejects = _of_split(table, split), _of_split(rejects, split)
+    if table.empty and rejects.empty:
+        raise ValueError(f"The data set {name} has no picture in the split '{split}'.")
     key = fingerprint(table, crop)
-    if partial is not None:
-        _claim(partial, key)
-    chunks = [table.iloc[start : start + CHUNK] for start in range(0, len(table), CHUNK)]
-    jobs = [
-        (chunk["path"].tolist(), crop, None if partial is None else partial / f"{number:06d}.npz")
-        for number, chunk in enumerate(chunks)
-    ]
-    done = []
-    with tqdm(total=len(table), desc=f"cropping {name}", unit="face", mininterval=1) as progress:
-        for result in _map(_crop_chunk, jobs, workers or os.cpu_count()):
-            done.append(result)
-            progress.update(len(result["reasons"]))
-    parts = {field: np.concatenate([part[field] for part in done]) for field in done[0]}
-    found = parts["reasons"] == ""
-    kept = table[found].drop(columns="path").reset_index(drop=True)
-    for column, values in zip(alignment.Face._fields, parts["faces"][found].T, strict=True):
-        kept[column] = values
-    failed = [
-        {"name": failed_name, "reason": str(reason)}
-        for failed_name, reason in zip(table["name"][~found], parts["reasons"][~found], strict=True)
-    ]
-    record = {"dataset": name, "crop": asdict(crop), "fingerprint": key, "failed": failed}
-    if partial is not None:
-        shutil.rmtree(partial)
-    return Crops(parts["images"][found], kept, record)
+    out = Path(out) if out is not None else jobs.cache_folder() / f"{name}-{key[:16]}.npz"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(out):
+        if out.is_file():
+            found = load_crops(out)
+            if found.record["fingerprint"] == key:
+                return found
+        _make(name, table, rejects, crop, key, out, workers)
+    return load_crops(out)
+
+
+def default_crop(name):
+    """Return how a data set is cropped unless told otherwise: aligned by 5 landmarks, or whole if it comes cropped."""
+    return alignment.WHOLE_PICTURE if datasets.find_dataset(name).precropped else alignment.Crop()
 
 
 def save_crops(crops, path):
     """Write crops to one `.npz` file; the file appears complete or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        np.savez(
-            file,
-            images=crops.images,
-            table=np.array(crops.table.to_csv(index=False)),
-            record=np.array(json.dumps(crops.record)),
-        )
-    os.replace(temporary, path)
+    _write(path, [crops.images], crops.images.shape, crops.table, crops.rejects, crops.record)
 
 
 def load_crops(path):
-    """Read crops that `save_crops` wrote.
+    """Read crops that `save_crops` or `prepare_crops` wrote.
 
     Raises
     ------
@@ -143,77 +154,77 @@ def load_crops(path):
     try:
         # NumPy does not close a damaged file that it opened itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            table = pd.read_csv(StringIO(str(arrays["table"])), keep_default_na=False, dtype={"age": np.float32})
-            return Crops(arrays["images"], table, json.loads(str(arrays["record"])))
-    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
+            record = json.loads(arrays["record"].item())
+            types = record.pop("columns")
+            table = _read_table(arrays["table"].item(), types)
+            rejects = _read_table(arrays["rejects"].item(), {})
+            return Crops(arrays["images"], table, rejects, record)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"'{path}' is not a file of crops; remove it and make it again with 'preprocess'.") from error
 
 
-def prepare_crops(name, root=None, out=None, crop=alignment.Crop(), limit=None, split="all", workers=None):
-    """Give the crops of a data set: from the file if it holds just these, otherwise made and written there.
+def fingerprint(table, crop):
+    """Hash what decides the crops: names, labels, splits, the files' bytes, the crop, and the code that makes them.
 
     Parameters
     ----------
-    name : str
-        The data set's name.
-    root : path, optional
-        Its folder.
-    out : path, optional
-        The file; by default one in the cache folder (`SSRNET_CACHE`, or `~/.cache/ssrlib`), named by its content.
+    table : pandas.DataFrame
+        From `cleaning.clean_table`.
     crop : alignment.Crop
-        How to crop.
-    limit : int, optional
-        Use only this many pictures.
-    split : str
-        Use only the pictures of this split, or "all".
-    workers : int, optional
-        Processes; default one for each core.
 
     Returns
     -------
-    Crops
-
-    Raises
-    ------
-    ValueError
-        If not a single picture holds a usable face, or for what `datasets.load_table` raises.
+    str
+        64 hex digits.
     """
-    name = datasets.find_dataset(name).name
-    table = datasets.load_table(name, root, limit)
-    if split != "all":
-        table = table[table["split"] == split].reset_index(drop=True)
-        if table.empty:
-            raise ValueError(f"The data set {name} has no picture in the split '{split}'.")
-    key = fingerprint(table, crop)
-    if out is None:
-        out = cache_folder() / f"{name}-{key[:16]}.npz"
-    out = Path(out)
-    if out.is_file():
-        crops = load_crops(out)
-        if crops.record["fingerprint"] == key:
-            return crops
-    crops = make_crops(name, table, crop, out.with_name(out.name + ".partial"), workers)
-    if not len(crops):
-        raise ValueError(f"None of the {len(table)} pictures of {name} holds a usable face; nothing was written.")
-    save_crops(crops, out)
-    return crops
-
-
-def cache_folder():
-    """Return the folder for what can be made again: `SSRNET_CACHE`, or `~/.cache/ssrlib`."""
-    return Path(os.environ.get("SSRNET_CACHE", "~/.cache/ssrlib")).expanduser()
-
-
-def fingerprint(table, crop):
-    """Hash what decides the crops: names, ages, splits, file sizes, the crop, and the code that draws faces."""
     digest = hashlib.sha256(json.dumps(asdict(crop), sort_keys=True).encode())
     digest.update(table.drop(columns="path").to_csv(index=False).encode())
-    if str(table["path"].iloc[0]).startswith("drawn:"):
-        for module in ("synthetic", "drawing", "hair", "sketch"):
-            digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
-    else:
-        digest.update(json.dumps([os.path.getsize(path) for path in table["path"]]).encode())
+    drawn = table["path"].str.startswith("drawn:").any()
+    for file in _CROPPING_CODE + (_DRAWING_CODE if drawn else ()):
+        digest.update(Path(__file__).with_name(file).read_bytes())
     return digest.hexdigest()
+
+
+def _make(name, table, rejects, crop, key, out, workers):
+    """Crop the pictures of a clean table into a file, chunk by chunk."""
+    partial = out.with_name(out.name + ".partial")
+    _claim(partial, key)
+    chunks = jobs.map_chunks(
+        functools.partial(_crop_chunk, crop=crop), table["path"].tolist(), partial, workers, f"cropping {name}"
+    )
+    # The pictures stay on disk: there may be more of them than memory.
+    columns = {field: [_read_array(chunk, field) for chunk in chunks] for field in ("faces", "reasons", "details")}
+    faces, reasons, details = (np.concatenate(parts) if parts else np.zeros(0, "U1") for parts in columns.values())
+    found = reasons == ""
+    if not found.any():
+        shutil.rmtree(partial)
+        raise ValueError(
+            f"None of the {len(table) + len(rejects)} pictures of {name} holds a usable face; nothing was written."
+        )
+    kept = table[found].drop(columns="path").reset_index(drop=True)
+    kept[list(alignment.Face._fields)] = faces[found]
+    failed = table.loc[~found, ["name", "split"]].assign(reason=reasons[~found], detail=details[~found])
+    rejects = pd.concat([rejects, failed]).sort_values("name", kind="stable", ignore_index=True)
+    images = (_read_array(chunk, "images")[kept] for chunk, kept in zip(chunks, _cut(found, chunks), strict=True))
+    record = {"dataset": name, "crop": asdict(crop), "fingerprint": key}
+    _write(out, images, (len(kept), crop.size, crop.size, 3), kept, rejects, record)
+    shutil.rmtree(partial)
+
+
+def _crop_chunk(paths, crop):
+    images = np.zeros((len(paths), crop.size, crop.size, 3), np.uint8)
+    faces = np.zeros((len(paths), len(alignment.Face._fields)))
+    reasons, details = np.full((2, len(paths)), "", dtype="U120")
+    for row, path in enumerate(paths):
+        try:
+            images[row], faces[row] = alignment.crop_face(read_picture(path), crop)
+        except alignment.NoFaceError:
+            reasons[row] = "no face"
+        except alignment.SeveralFacesError as error:
+            reasons[row], details[row] = "several faces", str(error)
+        except (ValueError, OSError) as error:
+            reasons[row], details[row] = "unreadable", str(error)
+    return {"images": images, "faces": faces, "reasons": reasons, "details": details}
 
 
 def _claim(partial, key):
@@ -225,42 +236,51 @@ def _claim(partial, key):
     owner.write_text(key)
 
 
-def _map(function, jobs, workers):
-    """Run jobs in order of their results, in this process or in several."""
-    if workers == 1 or len(jobs) == 1:
-        yield from map(function, jobs)
-        return
-    # Spawned, not forked: a fork of a process that runs TensorFlow's threads can hang.
-    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _one_thread) as pool:
-        try:
-            yield from pool.map(function, jobs)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _lock(out):
+    """Let one process at a time work on a file; the lock itself does not lie beside it."""
+    folder = jobs.cache_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16])
 
 
-def _one_thread():
-    cv2.setNumThreads(1)
+def _cut(array, chunks):
+    return np.split(array, range(jobs.CHUNK, len(chunks) * jobs.CHUNK, jobs.CHUNK))
 
 
-def _crop_chunk(job):
-    """Crop one chunk, or read it if an interrupted job had finished it."""
-    paths, crop, file = job
-    if file is not None and file.is_file():
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    images = np.zeros((len(paths), crop.size, crop.size, 3), np.uint8)
-    faces = np.zeros((len(paths), len(alignment.Face._fields)))
-    reasons = np.full(len(paths), "", dtype="U120")
-    for row, path in enumerate(paths):
-        try:
-            images[row], faces[row] = alignment.crop_face(datasets.read_picture(path), crop)
-        except (ValueError, OSError) as error:
-            reasons[row] = str(error)
-    result = {"images": images, "faces": faces, "reasons": reasons}
-    if file is not None:
-        temporary = file.with_suffix(".tmp")
-        with temporary.open("wb") as stream:
-            np.savez(stream, **result)
-        os.replace(temporary, file)
-    return result
+def _read_array(file, name):
+    with np.load(file, allow_pickle=False) as arrays:
+        return arrays[name]
+
+
+def _write(path, images, shape, table, rejects, record):
+    """Write an `.npz` file as `numpy.savez` does, but with the images coming part by part."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    types = {column: str(kind) for column, kind in table.dtypes.items() if kind.kind in "iuf"}
+    texts = {
+        "table": table.to_csv(index=False),
+        "rejects": rejects.to_csv(index=False),
+        "record": json.dumps(record | {"columns": types}),
+    }
+    temporary = path.with_name(path.name + ".tmp")
+    with zipfile.ZipFile(temporary, "w") as archive:
+        with archive.open("images.npy", "w", force_zip64=True) as member:
+            header = {"descr": "|u1", "fortran_order": False, "shape": tuple(map(int, shape))}
+            np.lib.format.write_array_header_2_0(member, header)
+            for part in images:
+                member.write(np.ascontiguousarray(part).data)
+        for name, text in texts.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.array(text.encode()), allow_pickle=False)
+    os.replace(temporary, path)
+
+
+def _read_table(content, types):
+    """Read a CSV whose columns are text, but for those with a type; only those can miss a value."""
+    options = {"keep_default_na": False, "na_values": {column: [""] for column in types}}
+    columns = pd.read_csv(BytesIO(content), nrows=0).columns
+    return pd.read_csv(BytesIO(content), dtype={column: types.get(column, str) for column in columns}, **options)
+
+
+def _of_split(table, split):
+    return table[table["split"] == split].reset_index(drop=True)

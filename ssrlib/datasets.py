@@ -1,55 +1,27 @@
-"""One reader a data set, one table out: path, age, split and what else the set knows of each picture."""
+"""The pictures of a data set in one table: name, path, age, split and attributes; and what its labels rule out."""
 
-import hashlib
+import itertools
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import pandas as pd
 
-from ssrlib import synthetic
+from ssrlib import readers
+from ssrlib.catalogue import DATASETS
+from ssrlib.splits import SPLITS, hash_split, split_key, stable_fraction
 
-SPLITS = ("train", "val", "test")
 DRAWN_FACES = 4000
-DRAWN_SEED = 0
-
-_AGED_NAME = re.compile(r"\d{5}A(\d{2,3})\.jpe?g", re.IGNORECASE)
-_UTKFACE_NAME = re.compile(r"(\d{1,3})_(?:([01])_([0-4])|\d)_\d{17} ?\.?jpg(?:\.chip)?\.jpg", re.IGNORECASE)
-_UTKFACE_ETHNICITIES = ("white", "black", "asian", "indian", "other")
-_LAST_FEMALE_ID = 7380
+OLDEST = 122  # years: the longest life that is documented
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What a reader should know of a data set before using it: name, one line on what it holds, terms, citation."""
+class Listing(NamedTuple):
+    """What a data set lists: `table`, the pictures with a usable label, and `rejects`, all others with the reason."""
 
-    name: str
-    title: str
-    terms: str
-    citation: str
-
-
-DATASETS = {
-    info.name: info
-    for info in (
-        DatasetInfo("drawn", "Drawn faces, ages 0 to 90, made by this program", "none: nobody is in the pictures", ""),
-        DatasetInfo(
-            "all_age_faces",
-            "All-Age-Faces, 13,322 pictures, mostly Asian, ages 2 to 80",
-            "no licence stated",
-            "cheng2019allagefaces",
-        ),
-        DatasetInfo(
-            "utkface",
-            "UTKFace aligned and cropped, 23,708 pictures, ages 0 to 116",
-            "non-commercial research",
-            "zhang2017utkface",
-        ),
-    )
-}
+    table: pd.DataFrame
+    rejects: pd.DataFrame
 
 
 def find_dataset(name):
@@ -57,7 +29,7 @@ def find_dataset(name):
 
     Returns
     -------
-    DatasetInfo
+    catalogue.DatasetInfo
 
     Raises
     ------
@@ -69,169 +41,221 @@ def find_dataset(name):
     >>> find_dataset("All-Age-Faces").name
     'all_age_faces'
     """
-    wanted = re.sub(r"[\s_-]", "", name).lower()
     for info in DATASETS.values():
-        if info.name.replace("_", "") == wanted:
+        if _plain(info.name) == _plain(name):
             return info
     raise ValueError(f"There is no data set called '{name}'; ssrlib reads {', '.join(DATASETS)}.")
 
 
-def load_table(name, root=None, limit=None):
-    """List the pictures of a data set.
+def find_folder(info, root):
+    """Find where a data set lies.
+
+    Parameters
+    ----------
+    info : catalogue.DatasetInfo
+    root : path
+        The set's own folder, or one that holds it under its name here or as published. Of people's own data, the
+        folder itself, or for `csv` the file.
+
+    Returns
+    -------
+    Path
+        The set's folder; for `csv` the file.
+
+    Raises
+    ------
+    ValueError
+        If no root is given, or a folder holds not just one CSV file.
+    FileNotFoundError
+        If there is no such folder.
+    """
+    if not root:
+        raise ValueError(f"Where is {info.name}? Give its folder with --root or SSRNET_DATA.")
+    root = Path(root)
+    if info.name == "csv" and root.is_file():
+        return root
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder '{root}'; {info.name} was to be read from it.")
+    if info.name == "csv":
+        files = [path for path in sorted(root.iterdir()) if path.suffix.lower() == ".csv"]
+        if len(files) != 1:
+            raise ValueError(f"The folder '{root}' holds {len(files)} CSV files; name one of them with --root.")
+        return files[0]
+    return root if info.name == "folder" else _descend(info, root)
+
+
+def list_pictures(name, root=None, limit=None, split="all"):
+    """List the pictures of a data set, with and without a usable label.
+
+    No picture is opened. Every listed picture is in exactly one of the two tables; whether its file is there, whole,
+    and no copy of another is for `cleaning` to say.
 
     Parameters
     ----------
     name : str
-        `"drawn"`, `"all_age_faces"` or `"utkface"`.
+        The data set's name, see `find_dataset`.
     root : path, optional
-        The data set's folder, or a folder that holds it under its name. Drawn faces need none.
+        Where it is, see `find_folder`. Drawn faces need none.
     limit : int, optional
-        Keep this many pictures, chosen by a stable hash of their names. For drawn faces, how many to draw
-        (default 4,000).
+        Keep this many of all listed pictures of the chosen split, by a stable hash of their names, as if only these
+        were on disk. For drawn faces the first ones (default 4,000 of all splits together).
+    split : str
+        "train", "val", "test" or "all".
 
     Returns
     -------
-    pandas.DataFrame
-        One row a picture, ordered by name: `name` (as published), `path` (what `read_picture` takes), `age` (years,
-        float32), `split` ("train", "val" or "test"), and attributes: `sex`, for UTKFace also `ethnicity`.
+    Listing
+        `table`, one row a picture, ordered by name (drawn faces by number): `name` (as published), `path` (what
+        `pictures.read_picture` takes), `age` (years, float32), `split` ("train", "val" or "test"), and attributes
+        where the set has them: `sex` ("female", "male", ""), `ethnicity`, `identity`, `apparent_age` and `age_std`
+        (years).
+        `rejects`: `name`, `split`, `reason`, `detail`.
 
     Raises
     ------
     ValueError
-        If the name is unknown or the folder holds no picture of the set.
+        If the name, limit or split is none, the folder holds no picture of the set, or its lists are broken.
     FileNotFoundError
-        If the folder does not exist.
+        If the folder or a list does not exist.
     """
     info = find_dataset(name)
     if limit is not None and limit < 1:
         raise ValueError(f"The limit is {limit}; it is a number of pictures and at least 1.")
+    if split not in ("all", *SPLITS):
+        raise ValueError(f"There is no split called '{split}'; use all, {', '.join(SPLITS)}.")
     if info.name == "drawn":
-        return _drawn(limit or DRAWN_FACES)
-    table = (_all_age_faces if info.name == "all_age_faces" else _utkface)(_dataset_folder(info, root))
-    table["age"] = table["age"].astype(np.float32)
-    if limit is not None:
-        table = table.loc[table["name"].map(stable_fraction).nsmallest(limit).index]
-    return table.sort_values("name", ignore_index=True)
+        raw = readers.drawn(_drawn_indexes(limit, split))
+    else:
+        raw = info.read(find_folder(info, root))
+    raw = _judge_labels(raw)
+    raw["split"] = _splits(raw)
+    if split != "all":
+        raw = raw[raw["split"] == split]
+    if info.name != "drawn":
+        raw = raw.sort_values("name", kind="stable")
+    if limit is not None and info.name != "drawn":
+        # Not the hash of the splits: a small sample would all be of one split.
+        order = raw["name"].map(lambda name: stable_fraction(f"limit {split_key(name)}"))
+        raw = raw[raw.index.isin(order.nsmallest(limit).index)]
+    kept = raw["reason"] == ""
+    columns = ["name", "path", "age", "split"]
+    attributes = [column for column in raw if column not in (*columns, "reason", "detail")]
+    return Listing(
+        raw.loc[kept, columns + attributes].reset_index(drop=True),
+        raw.loc[~kept, ["name", "split", "reason", "detail"]].reset_index(drop=True),
+    )
 
 
-def read_picture(path):
-    """Read one picture of a table.
+def load_table(name, root=None, limit=None, split="all"):
+    """List the pictures of a data set that have a usable label: the `table` of `list_pictures`."""
+    return list_pictures(name, root, limit, split).table
+
+
+def describe(info, root=None):
+    """Say what a data set is, under which terms, whether it was found, and how to get it.
 
     Parameters
     ----------
-    path : str or Path
-        A file, or `drawn:SEED:INDEX` for a drawn face.
+    info : catalogue.DatasetInfo
+    root : path, optional
+        Where to look, see `find_folder`.
 
     Returns
     -------
-    ndarray of uint8, shape (H, W, 3)
-        RGB, turned upright if the file says how the camera was held.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a picture that OpenCV can read.
-    FileNotFoundError
-        If there is no such file.
+    str
+        Some lines; all but the first, which is the name, start with blanks. Nothing that is wrong with a folder or a
+        file in it is raised: it stands in the lines.
 
     Examples
     --------
-    >>> read_picture("drawn:0:17").shape
-    (128, 128, 3)
+    >>> print(describe(find_dataset("drawn")))
+    drawn
+      Drawn faces, ages 0 to 90, made by this program
+      terms: none: nobody is in the pictures
+      found: 4,000 pictures listed, 4,000 with a usable label
     """
-    if str(path).startswith("drawn:"):
-        _, seed, index = str(path).split(":")
-        return synthetic.draw_face(int(seed), int(index))[0]
-    # Not cv2.imread: it cannot open every file name on Windows and only warns when a file is missing.
-    encoded = np.frombuffer(Path(path).read_bytes(), dtype=np.uint8)
-    try:
-        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    except cv2.error:  # a header that announces more pixels than OpenCV accepts
-        picture = None
-    if picture is None:
-        raise ValueError("not a picture that can be read (broken, empty or of an unknown format)")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-
-
-def stable_fraction(name):
-    """Map a file name to a number in [0, 1) that is the same on every machine and for every subset of files.
-
-    Examples
-    --------
-    >>> round(stable_fraction("00000A02.jpg"), 6)
-    0.045538
-    """
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6]) / 2**48
-
-
-def _drawn(count):
-    names = [f"drawn:{DRAWN_SEED}:{index}" for index in range(count)]
-    ages, people = synthetic.sample_attributes(count, DRAWN_SEED)
-    table = pd.DataFrame({"name": names, "path": names, "age": np.float32(ages), "sex": people["sex"]})
-    table.insert(3, "split", _hash_split(table["name"]))
-    return table
-
-
-def _all_age_faces(folder):
-    # The published set also has a folder of aligned copies by the same names.
-    originals = folder / "original images"
-    files = _files(originals if originals.is_dir() else folder, _AGED_NAME)
-    table = pd.DataFrame(
-        {
-            "name": [file.name for file in files],
-            "path": [str(file) for file in files],
-            "age": [int(_AGED_NAME.fullmatch(file.name)[1]) for file in files],
-            "sex": ["female" if int(file.name[:5]) <= _LAST_FEMALE_ID else "male" for file in files],
-        }
-    )
-    official = folder / "image sets" / "val.txt"
-    if official.is_file():
-        # The official validation list has always served as the test set; ours is taken from the training part.
-        tested = {line.split()[0] for line in official.read_text().splitlines() if line.strip()}
-        validation = table["name"].map(stable_fraction) < 0.1
-        split = np.where(table["name"].isin(tested), "test", np.where(validation, "val", "train"))
+    lines = [info.title, f"terms: {info.terms}"]
+    if info.reference:
+        lines.append(f"cite: {info.reference}")
+    if info.home:
+        lines.append(f"page: {info.home}")
+    present = 0
+    if info.name == "drawn" or root:
+        try:
+            if root and info.name != "drawn":
+                lines.append(f"looked in: {root}")
+                lines[-1] = f"looked in: {find_folder(info, root)}"
+            table, rejects = list_pictures(info.name, root)
+            found = f"found: {len(table) + len(rejects):,} pictures listed, {len(table):,} with a usable label"
+            present = sum(path.startswith("drawn:") or os.path.isfile(path) for path in table["path"])
+            lines.append(found if present == len(table) else f"{found}, {present:,} of these on disk")
+        except (ValueError, OSError) as error:
+            lines.append(f"not found: {error}")
     else:
-        split = _hash_split(table["name"])
-    table.insert(3, "split", split)
-    return table
+        lines.append("looked in: nowhere; name a folder with --root or SSRNET_DATA")
+    if not present:
+        if info.archives:
+            lines.append(f"get it: python -m ssrlib download {info.name} --root DIR")
+        else:
+            lines += [f"get it: {info.steps[0]}", *(f"        {step}" for step in info.steps[1:])]
+    return "\n  ".join([info.name, *lines])
 
 
-def _utkface(folder):
-    files = _files(folder, _UTKFACE_NAME)
-    # Three published names lack a field, and nobody can say whether it is the sex or the ethnicity.
-    ages, sexes, ethnicities = zip(*(_UTKFACE_NAME.fullmatch(file.name).groups() for file in files), strict=True)
-    table = pd.DataFrame(
-        {
-            "name": [file.name for file in files],
-            "path": [str(file) for file in files],
-            "age": [int(age) for age in ages],
-            "sex": [{"0": "male", "1": "female", None: ""}[sex] for sex in sexes],
-            "ethnicity": ["" if code is None else _UTKFACE_ETHNICITIES[int(code)] for code in ethnicities],
-        }
+def _plain(name):
+    return re.sub(r"[\s_-]", "", name).lower()
+
+
+def _descend(info, folder):
+    """Go down as long as there is a folder that is called like the set: archives often hold one in another."""
+    wanted = [_plain(name) for name in (*info.folders, info.name)]
+    inner = {_plain(path.name): path for path in sorted(folder.iterdir(), reverse=True) if path.is_dir()}
+    named = next((inner[name] for name in wanted if name in inner), None)
+    return folder if named is None else _descend(info, named)
+
+
+def _drawn_indexes(limit, split):
+    """Choose drawn faces: of 4,000 those of the split, or with a limit the first so many of it."""
+    chosen = (
+        index
+        for index in itertools.count()
+        if split == "all" or hash_split([split_key(f"drawn:{readers.DRAWN_SEED}:{index}")])[0] == split
     )
-    table.insert(3, "split", _hash_split(table["name"]))
-    return table
+    if limit is None:
+        return list(itertools.takewhile(lambda index: index < DRAWN_FACES, chosen))
+    return list(itertools.islice(chosen, limit))
 
 
-def _hash_split(names):
-    """Split 80/10/10 by the stable hash of each name."""
-    fraction = names.map(stable_fraction)
-    return np.select([fraction < 0.1, fraction < 0.2], ["val", "test"], "train")
+def _judge_labels(raw):
+    """Fill in `reason` and `detail`: of ages that are none, and of pictures that are listed twice."""
+    raw = raw.reindex(columns=[*raw, *({"reason", "detail"} - {*raw})])
+    texts = raw.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in raw.dtypes]].union(["reason", "detail"])
+    raw[texts] = raw[texts].astype(object).fillna("").astype(str)
+    raw["age"] = raw["age"].astype(np.float32)
+    good = raw["reason"] == ""
+    unknown, outside = raw["age"].isna(), ~raw["age"].between(0, OLDEST)
+    raw.loc[good & outside, "reason"] = "age out of range"
+    raw.loc[good & outside, "detail"] = raw["age"].map("{:g} years".format)
+    raw.loc[good & unknown, ["reason", "detail"]] = "no age", ""
+    ages = raw[raw["reason"] == ""].groupby("path")["age"]
+    conflicting, repeated = ages.transform("nunique") > 1, ages.cumcount() > 0
+    for row in conflicting.index[conflicting | repeated]:
+        if conflicting[row]:
+            listed = " and ".join(f"{age:g}" for age in sorted(set(ages.get_group(raw.at[row, "path"]))))
+            raw.loc[row, ["reason", "detail"]] = "conflicting ages", f"listed with {listed} years"
+        else:
+            raw.loc[row, ["reason", "detail"]] = "copy", "listed more than once"
+    return raw
 
 
-def _dataset_folder(info, root):
-    if root is None:
-        raise ValueError(f"Where is {info.name}? Give its folder with --root or SSRNET_DATA.")
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder '{root}'; {info.name} was to be read from it.")
-    return root / info.name if (root / info.name).is_dir() else root
-
-
-def _files(folder, pattern):
-    files = [
-        Path(where) / file for where, _, names in os.walk(folder) for file in names if pattern.fullmatch(file)
-    ]
-    if not files:
-        raise ValueError(f"The folder '{folder}' holds no picture named as this data set names them.")
-    return files
+def _splits(raw):
+    """Assign splits: by the set's own lists, else by the hash of the person or of the name."""
+    keys = raw["name"].map(split_key)
+    if "identity" in raw:
+        keys = raw["identity"].where(raw["identity"] != "", keys)
+    hashed = hash_split(keys)
+    if "split" not in raw:
+        return hashed
+    official = raw["split"].to_numpy(str)
+    if "val" in official:
+        return official
+    return np.where((official == "train") & (hashed == "val"), "val", official)

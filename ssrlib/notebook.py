@@ -6,8 +6,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ssrlib import crops, datasets, records
-from ssrlib.alignment import Crop
+from ssrlib import crops, datasets, jobs, records
 from ssrlib.backend import import_keras
 
 RUNGS = ("read", "small", "full")
@@ -34,7 +33,7 @@ class Session:
     root: str | None
     device: str
 
-    def crops(self, crop=Crop()):
+    def crops(self, crop=None):
         """Give the data set's crops, made on first use and kept in the cache folder."""
         limit = None if self.rung == "full" else SMALL_SET
         return crops.prepare_crops(self.dataset, self.root, crop=crop, limit=limit)
@@ -58,7 +57,7 @@ class Session:
 
         plan = json.dumps([asdict(recipe), faces.record["fingerprint"], len(faces), seed, records.code_version()])
         name = f"{self.dataset}-{recipe.name}-{hashlib.sha256(plan.encode()).hexdigest()[:12]}"
-        return training.train(faces, recipe, crops.cache_folder() / "runs" / name, seed)
+        return training.train(faces, recipe, jobs.cache_folder() / "runs" / name, seed)
 
 
 def start():

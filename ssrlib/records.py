@@ -91,6 +91,42 @@ def write_run(folder, record, history, predictions):
     write_atomically(folder / RUN_FILE, (json.dumps(record, indent=2) + "\n").encode())
 
 
+def write_table(name, table, about):
+    """Record a measurement that pages read: `results/NAME/table.csv`, and what made it in `about.json`.
+
+    Parameters
+    ----------
+    name : str
+    table : pandas.DataFrame
+    about : dict
+        What was measured, on what; code version, versions and processor are added.
+    """
+    folder = results_folder() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    about = about | {"code": code_version(), "versions": library_versions(), "processor": processor()}
+    write_atomically(folder / "table.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    write_atomically(folder / "about.json", (json.dumps(about, indent=2) + "\n").encode())
+
+
+def read_table(name):
+    """Read a recorded measurement.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+    about : dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such measurement.
+    """
+    folder = results_folder() / name
+    if not (folder / "about.json").is_file():
+        raise FileNotFoundError(f"There is no recorded measurement '{name}' in {results_folder()}.")
+    return pd.read_csv(folder / "table.csv"), json.loads((folder / "about.json").read_text())
+
+
 def list_runs(folder=None):
     """Tabulate all recorded runs: name, data set, recipe, network, epochs, seed and the results.
 

@@ -224,7 +224,7 @@ def train(crops, recipe, out, seed=0, init=None):
         "data": {
             "dataset": crops.record["dataset"],
             "fingerprint": crops.record["fingerprint"],
-            "failed": len(crops.record["failed"]),
+            "rejected": len(crops.rejects),
             **{split: len(part) for split, part in parts.items()},
         },
         "seed": seed,

@@ -1,6 +1,8 @@
-"""Cropping against areas worked out pixel by pixel; detection on drawn faces and on hand-marked portraits."""
+"""Cropping and turning, against areas worked out pixel by pixel, scikit-image and known turns of drawn faces."""
 
 import math
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,11 +10,25 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.transform import estimate_transform
 
-from ssrlib import alignment, synthetic
-from ssrlib.alignment import Crop, Face, NoFaceError, crop_box, crop_face, detect_faces, find_landmarks, usable_faces
+from ssrlib import alignment, datasets, synthetic
+from ssrlib.alignment import (
+    Crop,
+    NoFaceError,
+    SeveralFacesError,
+    alignment_matrix,
+    crop_at,
+    crop_box,
+    crop_face,
+    reference_shape,
+    similarity_transform,
+    usable_faces,
+    warp_crop,
+)
+from ssrlib.detection import Face, detect_faces, find_landmarks
 
-PORTRAITS = 30  # of 102, to be quick
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def noise(height, width, seed=0):
@@ -122,20 +138,13 @@ def test_what_is_no_rgb_picture_is_refused(picture):
         ({"size": 0}, "size is 0"),
         ({"upsample": -1}, "doubled -1 times"),
         ({"detector": "haar"}, "no face detector called 'haar'"),
+        ({"landmarks": 6}, "by 6 landmarks"),
+        ({"detector": "none"}, "set landmarks to 0"),
     ],
 )
 def test_impossible_crops_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         Crop(**change)
-
-
-def eye_centres(points):
-    return np.stack([points[36:42].mean(axis=0), points[42:48].mean(axis=0)])
-
-
-def holds(face, points):
-    left, top, right, bottom = face[:4]
-    return bool(np.all((points > (left, top)) & (points < (right, bottom))))
 
 
 @pytest.fixture(scope="module")
@@ -144,27 +153,8 @@ def drawn():
     return [(picture, points) for picture, _, points, *_ in (synthetic.draw_face(1, index, 160) for index in range(10))]
 
 
-def test_drawn_faces_are_found_where_they_are(drawn):
-    crop = Crop()
-    found = 0
-    for picture, points in drawn:
-        face = usable_faces(picture, crop)[0]
-        found += holds(face, eye_centres(points))
-    assert found >= 9
-
-
-def test_landmarks_of_drawn_faces_are_where_they_were_drawn(drawn):
-    distances = []
-    for picture, points in drawn:
-        placed = find_landmarks(picture, usable_faces(picture, Crop())[0])
-        assert placed.shape == (68, 2) and placed.dtype == np.float32
-        eyes = eye_centres(points)
-        distances.append(np.linalg.norm(eye_centres(placed) - eyes, axis=1).mean() / np.linalg.norm(eyes[0] - eyes[1]))
-    assert np.median(distances) < 0.1
-
-
 def test_crop_face_is_the_crop_of_the_first_usable_face(drawn):
-    crop = Crop(margin=0.2, size=40)
+    crop = Crop(margin=0.2, size=40, landmarks=0)
     for picture, _ in drawn[:3]:
         image, face = crop_face(picture, crop)
         left, top, right, bottom, score = face
@@ -204,58 +194,136 @@ def test_a_picture_without_a_face_says_so(shape):
         crop_face(np.full((*shape, 3), 90, np.uint8), Crop())
 
 
-def test_a_very_large_picture_is_searched_at_a_smaller_scale_and_boxes_scale_back(drawn, monkeypatch):
-    seen = []
-
-    class Detector:
-        def run(self, picture, *arguments):
-            seen.append(picture.shape)
-            return detector.run(picture, *arguments)
-
-    detector = alignment._detector()
-    monkeypatch.setattr(alignment, "_detector", Detector)
-    picture = drawn[2][0]
-    once = cv2.resize(picture, (alignment.LARGEST_SIDE, alignment.LARGEST_SIDE))
-    # Doubling pixels and averaging four of them gives the picture back, so the same boxes must come, twice as large.
-    twice = once.repeat(2, axis=0).repeat(2, axis=1)
-    expected, faces = detect_faces(once, upsample=0), detect_faces(twice, upsample=0)
-    assert seen == [(1024, 1024, 3)] * 2
-    assert len(faces) == len(expected) == 1
-    assert faces[0].score == expected[0].score
-    np.testing.assert_allclose(faces[0][:4], 2 * np.array(expected[0][:4]))
+coordinates = st.floats(-1000, 1000).map(lambda value: round(value, 3))
+points = st.lists(st.tuples(coordinates, coordinates), min_size=2, max_size=20, unique=True).map(np.array)
 
 
-@pytest.fixture(scope="module")
-def portraits(shared):
-    """(picture, hand-placed eye centres, detected faces) of some of the London portraits."""
-    points = pd.read_csv(shared / "data" / "london" / "points.csv")
-    eyes = points[points["point"].isin([0, 1])].sort_values("point").groupby("file")[["x", "y"]]
-    result = []
-    for name, group in list(eyes)[:: 102 // PORTRAITS][:PORTRAITS]:
-        picture = cv2.imread(str(shared / "data" / "london" / "images" / name))[..., ::-1].copy()
-        result.append((picture, group.to_numpy(), detect_faces(picture, upsample=0)))
-    return result
+@settings(deadline=None)
+@given(points=points, degrees=st.floats(-180, 180), scale=st.floats(0.1, 10), shift=st.tuples(coordinates, coordinates))
+def test_a_similarity_is_found_again(points, degrees, scale, shift):
+    turn = np.radians(degrees)
+    matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    found = similarity_transform(points, points @ matrix.T + shift)
+    np.testing.assert_allclose(points @ found[:, :2].T + found[:, 2], points @ matrix.T + shift, atol=1e-5)
 
 
-def test_the_box_holds_both_eyes_of_portraits(portraits):
-    held = [len(faces) == 1 and holds(faces[0], eyes) for _, eyes, faces in portraits]
-    assert len(held) == PORTRAITS
-    assert np.mean(held) >= 0.98
+@pytest.mark.parametrize("seed", range(20))
+def test_the_least_squares_answer_is_that_of_scikit_image(seed):
+    random = np.random.default_rng(seed)
+    source, target = random.normal(0, 50, (2, 7, 2))
+    target += 3 * source  # scikit-image's Umeyama, too, finds no mirror image then
+    expected = estimate_transform("similarity", source, target).params[:2]
+    np.testing.assert_allclose(similarity_transform(source, target), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_landmarks_agree_with_the_points_placed_by_hand(portraits):
-    distances = []
-    for picture, eyes, faces in portraits:
-        placed = eye_centres(find_landmarks(picture, faces[0]))
-        distances.append(np.linalg.norm(placed - eyes, axis=1).mean() / np.linalg.norm(eyes[0] - eyes[1]))
-    assert np.median(distances) < 0.05
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ([[1, 2], [1, 2]], [[0, 0], [1, 1]], "All points are the same"),
+        ([[1, 2]], [[0, 0]], "All points are the same"),
+        ([[1, 2], [3, 4]], [[0, 0]], "as many rows"),
+        ([1, 2], [3, 4], "shape"),
+    ],
+)
+def test_points_that_fix_no_similarity_are_refused(source, target, message):
+    with pytest.raises(ValueError, match=message):
+        similarity_transform(source, target)
 
 
-def test_boxes_are_those_of_dlib_with_exclusive_edges(portraits):
-    import dlib
+@pytest.mark.parametrize("landmarks", [5, 68])
+def test_the_reference_is_upright_symmetric_and_inside_the_box(landmarks):
+    shape = reference_shape(landmarks)
+    assert shape.shape == (len(alignment.ALIGNING[landmarks]), 2)
+    assert 0 < shape.min() and shape.max() < 1
+    eyes = {5: ([2, 3], [0, 1]), 68: ([*range(18, 24)], [*range(24, 30)])}[landmarks]
+    left, right = (shape[eye].mean(axis=0) for eye in eyes)
+    assert left[1] == pytest.approx(right[1], abs=1e-3) and left[0] + right[0] == pytest.approx(1, abs=1e-3)
 
-    picture = portraits[0][0]
-    (rectangle,) = dlib.get_frontal_face_detector()(picture, 0)
-    (face,) = portraits[0][2]
-    assert face[:4] == (rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
-    assert face.right - face.left == rectangle.width()
+
+@settings(deadline=None, max_examples=40)
+@given(
+    left=st.integers(-30, 60), top=st.integers(-30, 60), factor=st.integers(1, 5), size=st.sampled_from([8, 16])
+)  # fmt: skip
+def test_without_a_turn_a_warp_is_the_crop_of_the_box(left, top, factor, size):
+    picture = noise(70, 90)
+    side = factor * size
+    matrix = np.array([[1 / factor, 0, -left / factor], [0, 1 / factor, -top / factor]])
+    expected = crop_box(picture, (left, top, left + side, top + side), margin=0, size=size)
+    np.testing.assert_allclose(warp_crop(picture, matrix, size).astype(int), expected, atol=1)
+
+
+def test_a_quarter_turn_turns_the_pixels():
+    picture = noise(64, 64)
+    # (x, y) goes to (64 - y, x): clockwise, as y points down.
+    matrix = np.array([[0.0, -1.0, 64.0], [1.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(warp_crop(picture, matrix), np.rot90(picture, -1))
+
+
+def test_a_huge_face_is_averaged_not_sampled():
+    checkers = np.kron(np.indices((400, 400)).sum(axis=0) % 2, np.ones((4, 4)))[..., None].repeat(3, axis=2)
+    crop = warp_crop((255 * checkers).astype(np.uint8), np.array([[0.04, 0, 0], [0, 0.04, 0]]), 64)
+    assert 100 < crop.min() and crop.max() < 155
+
+
+@pytest.mark.parametrize("landmarks", [5, 68])
+def test_landmarks_land_on_the_reference(drawn, landmarks):
+    crop = Crop(landmarks=landmarks, margin=0.3, size=100)
+    for picture, _ in drawn:
+        found = find_landmarks(picture, usable_faces(picture, crop)[0], landmarks)
+        matrix = alignment_matrix(found, crop)
+        landed = (found[alignment.ALIGNING[landmarks]] + 0.5) @ matrix[:, :2].T + matrix[:, 2]
+        target = (reference_shape(landmarks) + 0.3) / 1.6 * 100
+        assert np.linalg.norm(landed - target, axis=1).mean() < 5
+        np.testing.assert_allclose(landed.mean(axis=0), target.mean(axis=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("landmarks", [5, 68])
+@pytest.mark.parametrize("degrees", [-20, 25])
+def test_a_turned_face_gives_the_crop_of_the_upright_one(landmarks, degrees):
+    crop = Crop(landmarks=landmarks)
+    differences = []
+    for index in range(8):
+        picture = synthetic.draw_face(21, index, 200)[0]
+        turned = cv2.warpAffine(
+            picture, cv2.getRotationMatrix2D((99.5, 99.5), degrees, 1), (200, 200), borderMode=cv2.BORDER_REPLICATE
+        )
+        upright = crop_face(picture, crop)[0].astype(float)
+        boxed = crop_face(turned, Crop(landmarks=0))[0]
+        middle = np.s_[16:48, 16:48]
+        differences.append(
+            [np.abs(upright[middle] - image[middle]).mean() for image in (crop_face(turned, crop)[0], boxed)]
+        )
+    aligned, boxed = np.median(differences, axis=0)
+    assert aligned < 0.6 * boxed
+
+
+def test_without_a_detector_the_largest_centred_square_is_the_crop():
+    picture = noise(218, 178)
+    image, face = crop_face(picture, alignment.WHOLE_PICTURE)
+    assert face[:4] == (0, 20, 178, 198)
+    np.testing.assert_array_equal(image, cv2.resize(picture[20:198], (64, 64), interpolation=cv2.INTER_AREA))
+
+
+def test_several_faces_of_one_size_are_refused_and_a_small_one_in_the_background_is_not(drawn, monkeypatch):
+    found = [Face(0, 0, 50, 50, 1.0), Face(60, 0, 85, 25, 1.0), Face(60, 60, 84, 84, 2.0)]
+    monkeypatch.setattr(alignment, "detect_faces", lambda *arguments: found)
+    with pytest.raises(SeveralFacesError, match="2 faces"):
+        crop_face(noise(100, 100), Crop(landmarks=0))
+    del found[1]
+    assert crop_face(noise(100, 100), Crop(landmarks=0))[1] == found[0]
+
+
+def test_crop_face_is_crop_at_the_first_usable_face(drawn):
+    for picture, _ in drawn[:3]:
+        image, face = crop_face(picture, Crop())
+        np.testing.assert_array_equal(image, crop_at(picture, face, Crop()))
+
+
+def test_the_reference_is_the_average_of_the_london_portraits(shared):
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import reference_shape as benchmark
+
+    table = datasets.load_table("london", shared / "data")
+    measured = benchmark.measure(table).set_index(["landmarks", "point"])
+    recorded = pd.read_csv(ROOT / "ssrlib" / "reference_shape.csv").set_index(["landmarks", "point"])
+    pd.testing.assert_frame_equal(measured, recorded, atol=0.002)

@@ -45,7 +45,7 @@ def test_the_environment_decides(monkeypatch, tmp_path, capsys):
     [
         ({"RUNG": "medium"}, "SSRNET_RUNG is 'medium'; it must be read, small, full"),
         ({"RUNG": ""}, "SSRNET_RUNG is ''"),
-        ({"DATASET": "imdb"}, "no data set called 'imdb'"),
+        ({"DATASET": "ffhq"}, "no data set called 'ffhq'"),
         ({"DATA": "/nowhere"}, "SSRNET_DATA is '/nowhere', which is no folder"),
         ({"DATASET": "utkface"}, "SSRNET_DATASET is 'utkface': set SSRNET_DATA"),
     ],
@@ -87,8 +87,8 @@ def test_a_session_trains_into_a_folder_named_by_what_decides_the_run(monkeypatc
     monkeypatch.setattr(training, "train", lambda *arguments: asked.append(arguments))
     session = notebook.Session("small", "drawn", None, "CPU")
     table = datasets.load_table("drawn", limit=3)
-    faces = Crops(np.zeros((3, 64, 64, 3), np.uint8), table, {"fingerprint": "one"})
-    others = Crops(faces.images, table, {"fingerprint": "two"})
+    faces = Crops(np.zeros((3, 64, 64, 3), np.uint8), table, table[:0], {"fingerprint": "one"})
+    others = Crops(faces.images, table, table[:0], {"fingerprint": "two"})
     session.train(faces, RECIPE, seed=2)
     session.train(faces, RECIPE, seed=2)
     session.train(faces, RECIPE, seed=3)

@@ -36,8 +36,9 @@ def bright_faces(count=120, seed=0):
             "split": np.resize(["val", "test", "train", "train", "train", "train"], count),
         }
     )
-    record = {"dataset": "made up", "crop": asdict(Crop(size=SIZE)), "fingerprint": f"{seed}", "failed": [{}, {}]}
-    return Crops(images.astype(np.uint8), table, record)
+    record = {"dataset": "made up", "crop": asdict(Crop(size=SIZE)), "fingerprint": f"{seed}"}
+    rejects = pd.DataFrame({"name": ["a", "b"], "split": "train", "reason": "no face", "detail": ""})
+    return Crops(images.astype(np.uint8), table, rejects, record)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_a_run_is_recorded_completely(run):
         "batch_norm_momentum": 0.99
     }  # fmt: skip
     assert record["data"] == {
-        "dataset": "made up", "fingerprint": "0", "failed": 2, "train": 80, "val": 20, "test": 20
+        "dataset": "made up", "fingerprint": "0", "rejected": 2, "train": 80, "val": 20, "test": 20
     }  # fmt: skip
     assert (record["crop"], record["seed"], record["init"]) == (faces.record["crop"], 4, None)
     assert record["parameters"] == SSRNet((3, 2), SIZE).count_params()
@@ -197,7 +198,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do(tmp_path):
 def test_an_empty_split_is_named(tmp_path, split):
     faces = bright_faces()
     kept = (faces.table["split"] != split).to_numpy()
-    faces = Crops(faces.images[kept], faces.table[kept].reset_index(drop=True), faces.record)
+    faces = Crops(faces.images[kept], faces.table[kept].reset_index(drop=True), faces.rejects, faces.record)
     with pytest.raises(ValueError, match=f"no picture of the split '{split}'"):
         train(faces, RECIPE, tmp_path / "run")
     assert not (tmp_path / "run").exists()
