@@ -27,7 +27,8 @@ def eye_centres(folder):
         One row for each eye and path: name, landmarks (5 or 68), right and down (signed, in the picture), distance.
     """
     rows = []
-    placed = readers.london_points(folder).set_index(["name", "point"])[["x", "y"]]
+    placed = readers.london_points(datasets.find_folder(datasets.find_dataset("london"), folder))
+    placed = placed.set_index(["name", "point"])[["x", "y"]]
     for picture_row in datasets.load_table("london", folder).itertuples():
         picture = read_picture(picture_row.path)
         face = alignment.usable_faces(picture, alignment.Crop())[0]

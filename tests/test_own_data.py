@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssrlib import datasets, own_data
@@ -217,6 +217,7 @@ def test_other_tables_are_refused_by_name(tmp_path, text, message):
     assert str(path) in str(refused.value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_file_is_a_table_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "any.csv"
@@ -229,6 +230,7 @@ def test_any_file_is_a_table_or_refused(tmp_path_factory, content):
         assert len(table) + len(rejects) >= 1
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6).map(lambda number: round(number, 3)))
 def test_numbers_are_read_with_point_or_comma(number):
     text = f"{number:f}"
