@@ -17,13 +17,14 @@ KERAS_BACKEND ?= tensorflow
 TF_CPP_MIN_LOG_LEVEL ?= 2
 export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: help venv book serve test check lock clean
+.PHONY: help venv book serve test check bench lock clean
 
 help:
 	@echo 'make book   build the book into _build/html, running the notebooks that changed'
 	@echo 'make serve  show the built book at http://127.0.0.1:8000'
 	@echo 'make test   check the style and run the tests'
 	@echo 'make check  check the style only'
+	@echo 'make bench  time the preprocessing (for a real set: make bench DATA=FOLDER)'
 	@echo 'make venv   only create $(VENV) with the locked packages'
 	@echo 'make lock   compile requirements.txt from pyproject.toml'
 	@echo 'make clean  remove the built book and the caches, but not $(VENV)'
@@ -57,6 +58,9 @@ test: check
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/preprocessing.py $(DATA)
 
 lock: $(INSTALLED)
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url \

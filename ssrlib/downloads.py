@@ -105,7 +105,7 @@ def fetch_file(url, checksum, path):
             _download(url, part)
         except requests.RequestException as error:
             raise ConnectionError(
-                f"'{url}' cannot be fetched ({_reason(error)}); try again later, it goes on where this stopped, or fetch "
+                f"'{url}' cannot be fetched ({_reason(error)}); try again later (it goes on where it was), or fetch "
                 "the file by hand."
             ) from None
         os.replace(part, output_file)

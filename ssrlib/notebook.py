@@ -6,7 +6,9 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ssrlib import crops, datasets, jobs, records
+from skimage import data
+
+from ssrlib import crops, datasets, jobs, pictures, records
 from ssrlib.backend import import_keras
 
 RUNGS = ("read", "small", "full")
@@ -58,6 +60,39 @@ class Session:
         plan = json.dumps([asdict(recipe), faces.record["fingerprint"], len(faces), seed, records.code_version()])
         name = f"{self.dataset}-{recipe.name}-{hashlib.sha256(plan.encode()).hexdigest()[:12]}"
         return training.train(faces, recipe, jobs.cache_folder() / "runs" / name, seed)
+
+
+def photograph(own=None):
+    """Give a photograph to try things on.
+
+    Parameters
+    ----------
+    own : str or Path, optional
+        A file of your own; "upload" asks for one, on Colab. Without it, the portrait of the astronaut Eileen Collins
+        that scikit-image brings along (NASA, public domain).
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        RGB.
+
+    Raises
+    ------
+    ValueError
+        If there is no upload because this is not Colab, or nothing was uploaded.
+    """
+    if own is None:
+        return data.astronaut()
+    if own != "upload":
+        return pictures.read_picture(own)
+    try:
+        from google.colab import files
+    except ImportError:
+        raise ValueError("There is an upload on Colab only; name a file instead, as in photograph('me.jpg').") from None
+    uploaded = files.upload()
+    if not uploaded:
+        raise ValueError("Nothing was uploaded; run the cell again, or call photograph() for the astronaut.")
+    return pictures.decode(next(iter(uploaded.values())))
 
 
 def start():

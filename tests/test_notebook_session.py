@@ -1,8 +1,11 @@
 """What every notebook starts with: the environment, read once, and said in one line."""
 
 import re
+import sys
+import types
 from dataclasses import replace
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -114,3 +117,19 @@ def test_what_is_printed_below_python_is_silenced_only_while_keras_comes_in(capf
         raise ImportError("broken")
     os.write(2, b"heard again\n")
     assert capfd.readouterr().err == "heard again\n"
+
+
+def test_the_photograph_is_the_astronaut_or_the_readers_own(tmp_path, monkeypatch):
+    assert notebook.photograph().shape == (512, 512, 3)
+    mine = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    encoded = cv2.imencode(".png", mine[..., ::-1])[1].tobytes()
+    (tmp_path / "me.png").write_bytes(encoded)
+    np.testing.assert_array_equal(notebook.photograph(tmp_path / "me.png"), mine)
+    with pytest.raises(ValueError, match="on Colab only"):
+        notebook.photograph("upload")
+    answers = iter([{"me.png": encoded}, {}])
+    files = types.SimpleNamespace(upload=lambda: next(answers))
+    monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(files=files))
+    np.testing.assert_array_equal(notebook.photograph("upload"), mine)
+    with pytest.raises(ValueError, match="Nothing was uploaded"):
+        notebook.photograph("upload")
