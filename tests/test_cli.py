@@ -271,3 +271,40 @@ def test_predict_refuses_a_table_in_a_missing_folder_before_any_work(capsys, wei
     status, lines, errors = run(capsys, "predict", weights_file, pictures, "--csv", tmp_path / "absent" / "ages.csv")
     assert status == 1 and lines == []
     assert len(errors) == 1 and "There is no folder for" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "crop"),
+    [
+        (["--landmarks", "68"], Crop(landmarks=68)),
+        (["--landmarks", "0", "--margin", "0.2"], Crop(landmarks=0, margin=0.2)),
+        (["--detector", "none"], alignment.WHOLE_PICTURE),
+        (["--detector", "none", "--margin", "0.1", "--size", "32"],
+         Crop(detector="none", landmarks=0, margin=0.1, size=32)),
+    ],
+)  # fmt: skip
+def test_preprocess_crops_as_told(capsys, tmp_path, options, crop):
+    out = tmp_path / "faces.npz"
+    assert run(capsys, "preprocess", "drawn", "--out", out, "--limit", 2, "--workers", 1, *options)[0] == 0
+    assert crops.load_crops(out).record["crop"] == asdict(crop)
+
+
+def test_a_set_without_an_address_says_how_to_get_it(capsys, tmp_path):
+    status, lines, errors = run(capsys, "download", "morph2", "--root", tmp_path)
+    assert status == 1 and lines == [] and len(errors) == 1
+    assert "morph2 cannot be fetched by a program" in errors[0] and "licence" in errors[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_download_fetches_what_the_catalogue_names(capsys, tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(archives, folder):
+        asked.extend(archives)
+        (folder / "images").mkdir(parents=True)
+        (folder / "images" / "001A02.JPG").write_bytes(b"not looked at")
+
+    monkeypatch.setattr("ssrlib.downloads.fetch", fetch)
+    status, lines, _ = run(capsys, "download", "FG-NET", "--root", tmp_path)
+    assert status == 0 and lines == [f"{tmp_path / 'fgnet'}: 1 pictures"]
+    assert tuple(asked) == datasets.DATASETS["fgnet"].archives and asked[0].checksum.startswith("md5:")
