@@ -65,6 +65,8 @@ def csv_file(path):
         If the file is not such a table, a split is none, or a person is in several.
     """
     text = _decode(Path(path).read_bytes()).lstrip("\r\n")
+    if "\0" in text:
+        raise ValueError(f"'{path}' is not a table that can be read (it holds a zero byte); save it as CSV again.")
     separator = max(",;\t|", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:

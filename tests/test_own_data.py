@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ssrlib import datasets, own_data
@@ -219,6 +219,7 @@ def test_other_tables_are_refused_by_name(tmp_path, text, message):
 
 @settings(deadline=None)
 @given(st.binary(max_size=400))
+@example(b"\x00/\x00")
 def test_any_file_is_a_table_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "any.csv"
     path.write_bytes(b"picture,age,split\n" + content)
