@@ -1,6 +1,6 @@
 """How the crop's margin decides the error of the authors' released weights, and how often a face is found at all.
 
-    python benchmarks/margin.py FOLDER_OF_THE_SETS FOLDER_OF_THE_AUTHORS_WEIGHTS
+    PYTHONPATH=. python benchmarks/margin.py FOLDER_OF_THE_SETS FOLDER_OF_THE_AUTHORS_WEIGHTS
 
 records results/margin (MAE by margin, weights and data set) and results/detection (a row for each picture).
 """

@@ -83,10 +83,7 @@ def scan_pictures(paths, workers=None):
             for chunk in jobs.map_chunks(_scan_chunk, list(paths), partial, workers, "reading"):
                 with np.load(chunk, allow_pickle=False) as arrays:
                     chunks.append(dict(arrays))
-            temporary = file.with_suffix(".tmp")
-            with temporary.open("wb") as stream:
-                np.savez(stream, **{name: np.concatenate([chunk[name] for chunk in chunks]) for name in _FIELDS})
-            os.replace(temporary, file)
+            jobs.save_arrays(file, {name: np.concatenate([chunk[name] for chunk in chunks]) for name in _FIELDS})
             shutil.rmtree(partial)
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)

@@ -97,10 +97,14 @@ def _end_with_parent():
 
 def _work(job):
     function, items, file = job
-    result = function(items)
+    save_arrays(file, function(items))
+    return len(items)
+
+
+def save_arrays(file, arrays):
+    """Write a dict of arrays to an `.npz` file, which appears complete or not at all."""
     temporary = file.with_suffix(".tmp")
     with temporary.open("wb") as stream:
-        np.savez(stream, **result)
+        np.savez(stream, **arrays)
     os.replace(temporary, file)
-    return len(items)
 

@@ -24,3 +24,12 @@ def shared() -> Path:
     if not folder.is_dir():
         skip_unless_required("SSRNET_REQUIRE_SHARED", "there is no folder ../shared")
     return folder
+
+
+def touch(folder: Path, *names: str) -> Path:
+    """Make empty files: whoever lists pictures may not open one."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder

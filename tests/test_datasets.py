@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import touch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,14 +18,6 @@ from ssrlib.splits import SPLITS, split_key, stable_fraction
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [f"{row % 100}_{row % 2}_{row % 5}_2017011{row:010d}.jpg.chip.jpg" for row in range(1000, 1400)]
-
-
-def touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 @pytest.fixture

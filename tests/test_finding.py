@@ -5,18 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import touch
 
 from ssrlib import finding
 
 JPG = re.compile(r".*\.jpg")
-
-
-def touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import touch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ssrlib import datasets, own_data
-
-
-def touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def columns(table, *names):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import touch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
@@ -30,15 +31,6 @@ AGED_NAMES = {
     "07381A02.jpg": (2, "male"),
     "13321A100.JPG": (100, "male"),
 }
-
-
-def touch(folder, *names):
-    """Make empty files: no reader may open a picture."""
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def write(path, text):
