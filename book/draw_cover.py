@@ -6,7 +6,8 @@ import numpy as np
 
 from ssrlib import figures, synthetic, weights
 from ssrlib.alignment import crop_face
-from ssrlib.network import stage_contributions, stage_heads
+from ssrlib.network import stage_heads
+from ssrlib.stagewise import stage_contributions
 
 AGES = [2, 6, 12, 18, 28, 38, 48, 58, 70, 84]
 

@@ -5,7 +5,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.patches import Rectangle
 
-from ssrlib.network import bin_widths, stage_contributions
+from ssrlib.stagewise import bin_widths, stage_contributions
 
 
 def show_faces(images, captions=None, columns=8, side=1.15):

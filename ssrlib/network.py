@@ -1,72 +1,27 @@
 """SSR-Net in Keras 3: two thin convolutional streams whose stages add up to an age (chapter 02)."""
 
-import math
+import itertools
+import re
+from typing import NamedTuple
 
 import keras
-import numpy as np
 from keras import layers, ops
 
+from ssrlib.stagewise import SoftStagewiseRegression
+
 BATCH_NORM_EPSILON = 1e-3  # Keras 2's default, which the released weights were trained with
+POOLS = {1: 8, 2: 4, 3: 2}  # what brings a block's features to about 3x3 places; the fourth block's are that small
 
 
-@keras.saving.register_keras_serializable(package="ssrlib")
-class SoftStagewiseRegression(layers.Layer):
-    r"""Add up the stages' soft classifications to one number (equation 7 of the paper).
+class Stream(NamedTuple):
+    """One of the two stacks of four convolution blocks."""
 
-    With K stages of s_k bins, distributions p, index shifts eta and width shifts Delta, the result is
+    filters: int
+    activation: str
+    pooling: type
 
-    .. math::
-        \hat y = V \sum_{k=1}^{K} \frac{\sum_{i=0}^{s_k - 1} p_i^{(k)} (i + \lambda_\eta \eta_i^{(k)})}
-                 {\prod_{j=1}^{k} s_j (1 + \lambda_\Delta \Delta_j)}
 
-    Parameters
-    ----------
-    value_range : float
-        V, the range of the answer (101 years).
-    lambda_index, lambda_width : float
-        How much of eta and of Delta is used, 0 to 1. In the released code, not in the paper; 0 switches that part of
-        the dynamic range off.
-
-    Notes
-    -----
-    Called with a list of K triples (p, eta, Delta) of shapes (N, s_k), (N, s_k) and (N, 1); returns shape (N, 1).
-    Nothing bounds the result to [0, V], and it grows without bound as a Delta approaches -1.
-
-    Examples
-    --------
-    One stage of two bins, no shifts, V = 10: all weight on bin 1 gives half of the range.
-
-    >>> import numpy as np
-    >>> p, eta, delta = np.array([[0.0, 1.0]]), np.zeros((1, 2)), np.zeros((1, 1))
-    >>> float(SoftStagewiseRegression(value_range=10)([(p, eta, delta)])[0, 0])
-    5.0
-    """
-
-    def __init__(self, value_range=101, lambda_index=1.0, lambda_width=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.value_range = value_range
-        self.lambda_index = lambda_index
-        self.lambda_width = lambda_width
-
-    def call(self, stages):
-        total, width = 0.0, float(self.value_range)
-        for stage in stages:
-            p, eta, delta = (ops.cast(head, self.compute_dtype) for head in stage)
-            bins = p.shape[-1]
-            index = ops.arange(bins, dtype=self.compute_dtype) + self.lambda_index * eta
-            width = width / (bins * (1 + self.lambda_width * delta))
-            total = total + ops.sum(p * index, axis=-1, keepdims=True) * width
-        return total
-
-    def compute_output_shape(self, stages_shape):
-        return (*stages_shape[0][2][:-1], 1)
-
-    def get_config(self):
-        return super().get_config() | {
-            "value_range": self.value_range,
-            "lambda_index": self.lambda_index,
-            "lambda_width": self.lambda_width,
-        }
+STREAMS = {"x": Stream(32, "relu", layers.AveragePooling2D), "s": Stream(16, "tanh", layers.MaxPooling2D)}
 
 
 def SSRNet(
@@ -75,7 +30,11 @@ def SSRNet(
     lambda_index=1.0,
     lambda_width=1.0,
     value_range=101,
+    division_floor=0.1,
+    streams="xs",
+    dynamic_range=True,
     batch_norm_momentum=0.99,
+    return_heads=False,
     name="ssrnet",
 ):
     """Build the Soft Stagewise Regression Network (Yang et al., IJCAI 2018, as released).
@@ -83,28 +42,41 @@ def SSRNet(
     Parameters
     ----------
     stages : sequence of int
-        Bins of each stage, coarse to fine; one to three stages of at least one bin.
+        Bins of each stage, coarse to fine; at least one stage of at least one bin.
     image_size : int
         Side of the input in pixels, at least 38.
-    lambda_index, lambda_width : float
-        See `SoftStagewiseRegression`.
+    lambda_index, lambda_width, division_floor : float
+        See `SoftStagewiseRegression`. The released networks have a `division_floor` of 0.
     value_range : float
-        Range V of the answer, in years.
+        Range V of the answer: 101 years, or for instance 1 for the probability that a face is male.
+    streams : str
+        "xs" for both streams, "x" for the one with ReLU and average pooling only, "s" for the one with tanh and
+        maximum pooling only.
+    dynamic_range : bool
+        False leaves the heads eta and Delta out: bins that neither move nor stretch.
     batch_norm_momentum : float
         How slowly the running means of batch normalization follow, 0 to 1. The authors' 0.99 needs some thousand
         steps of training before the network predicts as well as it has learned; short runs want less.
+    return_heads : bool
+        Return the heads of every stage as well, see `stage_heads`.
     name : str
         The model's name.
 
     Returns
     -------
     keras.Model
-        Takes (N, image_size, image_size, 3) RGB values 0..255, returns (N, 1) years. The default has 40,915 parameters.
+        Takes (N, image_size, image_size, 3) RGB values 0..255, returns (N, 1) float32 values of the range V (years).
+        The default has 40,915 parameters.
 
     Raises
     ------
     ValueError
-        If the stages or the image size cannot be built.
+        If the stages, the streams or the image size cannot be built.
+
+    Notes
+    -----
+    Stage 1 reads the features of the fourth and last block, later stages those of ever earlier blocks: 4, 2, 1 as
+    released, 4, 3, 2, 1 from four stages on, and any stage after these the first block's again.
 
     Examples
     --------
@@ -112,21 +84,20 @@ def SSRNet(
     40915
     """
     stages = tuple(int(bins) for bins in stages)
-    if not (1 <= len(stages) <= 3 and min(stages) >= 1):
-        raise ValueError(f"SSR-Net has one to three stages of at least one bin each, not {stages}.")
-    if image_size < 38:
-        raise ValueError(f"SSR-Net needs pictures of at least 38x38 pixels, not {image_size}.")
+    if not stages or min(stages) < 1:
+        raise ValueError(f"SSR-Net has at least one stage of at least one bin, not {stages}.")
+    if streams not in ("xs", "x", "s"):
+        raise ValueError(f"SSR-Net has the streams 'xs', 'x' or 's', not '{streams}'.")
     image = keras.Input((image_size, image_size, 3), name="image")
-    x_levels = _stream(image, 32, "relu", layers.AveragePooling2D, batch_norm_momentum, "x")
-    s_levels = _stream(image, 16, "tanh", layers.MaxPooling2D, batch_norm_momentum, "s")
-    heads = []
-    for number, bins in enumerate(stages, start=1):
-        # Stage 1 is the coarsest and reads the deepest features; later stages read ever earlier, finer ones.
-        level = (3, 1, 0)[number - 1]
-        pool = (None, 4, 8)[number - 1]
-        heads.append(_stage(x_levels[level], s_levels[level], bins, pool, f"stage_{number}"))
-    age = SoftStagewiseRegression(value_range, lambda_index, lambda_width, name="age")(heads)
-    return keras.Model(image, age, name=name)
+    levels = stream_levels(image, streams, batch_norm_momentum)
+    blocks = (4, 2, 1) if len(stages) < 4 else itertools.chain((4, 3, 2), itertools.repeat(1))
+    heads = [
+        _stage(stage_features(levels, block, f"stage_{k}"), bins, dynamic_range, f"stage_{k}")
+        for k, (bins, block) in enumerate(zip(stages, blocks, strict=False), start=1)
+    ]
+    value = SoftStagewiseRegression(value_range, lambda_index, lambda_width, division_floor, name="prediction")(heads)
+    model = keras.Model(image, value, name=name)
+    return stage_heads(model) if return_heads else model
 
 
 def stage_heads(model):
@@ -140,44 +111,77 @@ def stage_heads(model):
     Returns
     -------
     keras.Model
-        Returns a dict with the keys `age` (N, 1) and, for each stage k from 1, `p_k` and `eta_k` (N, s_k) and
-        `delta_k` (N, 1). It shares the weights of `model`.
+        Returns a dict with the keys `prediction` (N, 1) and, for each stage k from 1, `p_k` (N, s_k) and, unless the
+        dynamic range is off, `eta_k` (N, s_k) and `delta_k` (N, 1). It shares the weights of `model`.
     """
-    outputs = {"age": model.output}
-    for k in range(1, number_of_stages(model) + 1):
-        for head in ("p", "eta", "delta"):
-            outputs[f"{head}_{k}"] = model.get_layer(f"stage_{k}_{head}").output
-    return keras.Model(model.input, outputs)
+    outputs = {"prediction": model.get_layer("prediction").output}
+    for layer in model.layers:
+        if found := re.fullmatch(r"stage_(\d+)_(p|eta|delta)", layer.name):
+            outputs[f"{found[2]}_{found[1]}"] = layer.output
+    return keras.Model(model.input, outputs, name=model.name)
 
 
-def stage_contributions(heads, value_range=101, lambda_index=1.0, lambda_width=1.0):
-    """Compute what each stage adds to the age.
+def stream_levels(image, streams="xs", batch_norm_momentum=0.99):
+    """Compute the features of SSR-Net's streams after each of their four blocks.
 
     Parameters
     ----------
-    heads : dict of ndarray
-        What `stage_heads(model).predict` returns.
-    value_range, lambda_index, lambda_width : float
-        As the model was built with.
+    image : keras.KerasTensor
+        RGB; what lies outside of 0..255 is cut to it.
+    streams : str
+        Some of the letters "x" (32 filters, ReLU, average pooling) and "s" (16 filters, tanh, maximum pooling).
+    batch_norm_momentum : float
 
     Returns
     -------
-    ndarray of float, shape (N, K)
-        Years; each row adds up to the age.
+    dict of list of keras.KerasTensor
+        For each stream its four feature maps, the first three of them pooled.
+
+    Raises
+    ------
+    ValueError
+        If the picture is too small for four blocks.
     """
-    stages = [(heads[f"p_{k}"], heads[f"eta_{k}"], heads[f"delta_{k}"]) for k in range(1, (len(heads) - 1) // 3 + 1)]
-    layer = SoftStagewiseRegression(value_range, lambda_index, lambda_width)
-    sums = [ops.convert_to_numpy(layer(stages[:k])) for k in range(1, len(stages) + 1)]
-    return np.diff(np.concatenate([np.zeros_like(sums[0]), *sums], axis=1), axis=1)
+    if image.shape[1] < 38:
+        raise ValueError(f"SSR-Net needs pictures of at least 38x38 pixels, not {image.shape[1]}.")
+    image = ops.clip(image, 0.0, 255.0)
+    return {name: _stream(image, name, batch_norm_momentum) for name in streams}
 
 
-def number_of_stages(model):
-    """Count the stages of an SSR-Net."""
-    return sum(layer.name.startswith("stage_") and layer.name.endswith("_delta") for layer in model.layers)
+def stage_features(levels, block, name):
+    """Reduce the features of one block to what a stage reads: a vector for each stream.
+
+    Parameters
+    ----------
+    levels : dict
+        From `stream_levels`.
+    block : int
+        1 to 4.
+    name : str
+        Start of the layers' names.
+
+    Returns
+    -------
+    dict of keras.KerasTensor
+        For each stream a tensor of shape (N, features).
+    """
+    vectors = {}
+    for stream, features in levels.items():
+        features = layers.Conv2D(10, 1, activation="relu", name=f"{name}_{stream}_conv")(features[block - 1])
+        if block in POOLS:
+            size = min(POOLS[block], features.shape[1])
+            features = STREAMS[stream].pooling(size, name=f"{name}_{stream}_pool")(features)
+        vectors[stream] = layers.Flatten(name=f"{name}_{stream}_flatten")(features)
+    return vectors
 
 
-def _stream(image, filters, activation, pooling, momentum, name):
-    """Return the features after each of the stream's four blocks."""
+def product(vectors, name):
+    """Multiply the streams' vectors element by element; a single stream's stays as it is."""
+    return layers.Multiply(name=name)(list(vectors.values())) if len(vectors) > 1 else next(iter(vectors.values()))
+
+
+def _stream(image, name, momentum):
+    filters, activation, pooling = STREAMS[name]
     levels, features = [], image
     for block in range(1, 5):
         features = layers.Conv2D(filters, 3, name=f"{name}_conv_{block}")(features)
@@ -191,36 +195,18 @@ def _stream(image, filters, activation, pooling, momentum, name):
     return levels
 
 
-def _stage(x, s, bins, pool, name):
-    """Fuse both streams at one level into the stage's p, eta and Delta."""
-    x = layers.Conv2D(10, 1, activation="relu", name=f"{name}_x_conv")(x)
-    s = layers.Conv2D(10, 1, activation="relu", name=f"{name}_s_conv")(s)
-    if pool:
-        x = layers.AveragePooling2D(min(pool, x.shape[1]), name=f"{name}_x_pool")(x)
-        s = layers.MaxPooling2D(min(pool, s.shape[1]), name=f"{name}_s_pool")(s)
-    x = layers.Flatten(name=f"{name}_x_flatten")(x)
-    s = layers.Flatten(name=f"{name}_s_flatten")(s)
-    delta = layers.Dense(1, activation="tanh", name=f"{name}_delta")(
-        layers.Multiply(name=f"{name}_product")([s, x])
-    )
-    x = layers.Dense(bins, activation="relu", name=f"{name}_x_dense")(layers.Dropout(0.2, name=f"{name}_x_drop")(x))
-    s = layers.Dense(bins, activation="relu", name=f"{name}_s_dense")(layers.Dropout(0.2, name=f"{name}_s_drop")(s))
-    features = layers.Dense(2 * bins, activation="relu", name=f"{name}_features")(
-        layers.Multiply(name=f"{name}_bins")([s, x])
-    )
+def _stage(vectors, bins, dynamic_range, name):
+    """Make a stage's p, eta and Delta of the streams' vectors, or its p alone."""
+    reduced = {
+        stream: layers.Dense(bins, activation="relu", name=f"{name}_{stream}_dense")(
+            layers.Dropout(0.2, name=f"{name}_{stream}_drop")(vector)
+        )
+        for stream, vector in vectors.items()
+    }
+    features = layers.Dense(2 * bins, activation="relu", name=f"{name}_features")(product(reduced, f"{name}_bins"))
     p = layers.Dense(bins, activation="relu", name=f"{name}_p")(features)
+    if not dynamic_range:
+        return (p,)
     eta = layers.Dense(bins, activation="tanh", name=f"{name}_eta")(features)
+    delta = layers.Dense(1, activation="tanh", name=f"{name}_delta")(product(vectors, f"{name}_product"))
     return p, eta, delta
-
-
-def bin_widths(stages, value_range=101, deltas=None):
-    """Compute the width of each stage's bins in years (equation 5).
-
-    Examples
-    --------
-    >>> [round(width, 3) for width in bin_widths((3, 3, 3))]
-    [33.667, 11.222, 3.741]
-    """
-    deltas = [0.0] * len(stages) if deltas is None else deltas
-    counts = [bins * (1 + delta) for bins, delta in zip(stages, deltas, strict=True)]
-    return [value_range / math.prod(counts[: k + 1]) for k in range(len(counts))]
