@@ -5,3 +5,12 @@ Pictures of faces come in at `datasets` and `synthetic`, leave `alignment` and `
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    # On first use, because Keras takes seconds to import and cropping does without.
+    if name == "load_authors":
+        from ssrlib.authors import load_authors
+
+        return load_authors
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

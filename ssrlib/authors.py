@@ -9,8 +9,7 @@ import h5py
 import numpy as np
 
 from ssrlib import downloads, jobs
-from ssrlib.baselines import DenseNet, MobileNet
-from ssrlib.network import SSRNet
+from ssrlib.baselines import build_network
 
 _IMDB_WIKI = "https://raw.githubusercontent.com/shamangary/SSR-Net/master/pre-trained"
 _MEGAAGE = "https://raw.githubusercontent.com/b02901145/SSR-Net_megaage-asian/master/megaage_models"
@@ -58,6 +57,7 @@ AUTHORS_WEIGHTS = {
         "b66f853d84c2fa10d8ca21251e8c1cd0c5de2b6b04d93a4b45a3752efd5a6148",
     ),
 }
+_HEAD = {"features": "feat_a", "prediction": "pred_a"}  # the end of both baselines: our names, theirs
 
 
 def load_authors(path_or_name, lambda_index=1.0, lambda_width=1.0):
@@ -88,28 +88,34 @@ def load_authors(path_or_name, lambda_index=1.0, lambda_width=1.0):
     ConnectionError
         If it cannot be fetched.
     """
+    return read_authors(path_or_name, lambda_index, lambda_width)[0]
+
+
+def read_authors(path_or_name, lambda_index=1.0, lambda_width=1.0):
+    """Do what `load_authors` does, and say how the network was built.
+
+    Returns
+    -------
+    model : keras.Model
+    network : dict
+        The arguments of `baselines.build_network`.
+    """
     path = Path(path_or_name)
     if not path.is_file():
-        if str(path_or_name) not in AUTHORS_WEIGHTS:
-            raise FileNotFoundError(
-                f"There is no file '{path_or_name}', and none of the authors' weights goes by that name: "
-                f"{', '.join(AUTHORS_WEIGHTS)}."
-            )
-        released = AUTHORS_WEIGHTS[str(path_or_name)]
-        path = jobs.cache_folder() / "authors" / f"{path_or_name}.h5"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path = downloads.fetch_file(released.url, f"sha256:{released.sha256}", path)
+        path = _fetch(str(path_or_name))
     theirs = _read_layers(path)
     if "delta_s1" in theirs:
-        model, pairs = _ssrnet(path, theirs, lambda_index, lambda_width)
+        network, name_pairs = _ssrnet(path, theirs, lambda_index, lambda_width)
     elif "conv_dw_1" in theirs:
-        model, pairs = _mobilenet(path, theirs)
+        network, name_pairs = _mobilenet(path, theirs)
     elif "feat_a" in theirs:
-        model, pairs = _densenet(path, theirs)
+        network, name_pairs = _densenet(path, theirs)
     else:
         raise ValueError(f"'{path}' holds none of the authors' networks: SSR-Net, MobileNet or DenseNet.")
-    _fill(model, pairs, theirs, path)
-    return model
+    model = build_network(**network)
+    filled = [layer.name for layer in model.layers if layer.weights]
+    _fill(model, name_pairs(filled), theirs, path)
+    return model, network
 
 
 def is_authors_file(path):
@@ -119,6 +125,18 @@ def is_authors_file(path):
             return "layer_names" in file.get("model_weights", file).attrs
     except OSError:
         return False
+
+
+def _fetch(name):
+    if name not in AUTHORS_WEIGHTS:
+        known = ", ".join(AUTHORS_WEIGHTS)
+        raise FileNotFoundError(
+            f"There is no file '{name}', and the authors released no weights by that name: {known}."
+        )
+    released = AUTHORS_WEIGHTS[name]
+    path = jobs.cache_folder() / "authors" / f"{name}.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return downloads.fetch_file(released.url, f"sha256:{released.sha256}", path)
 
 
 def _read_layers(path):
@@ -157,40 +175,51 @@ def _numbered(theirs, kind):
 def _ssrnet(path, theirs, lambda_index, lambda_width):
     age = "pred_age_stage1" in theirs
     p = "pred_age_stage" if age else "pred_stage"
-    convolutions = [f"{stream}_conv_{block}" for stream in "xs" for block in range(1, 5)]
-    reductions = [f"stage_{k}_{stream}_conv" for k in (1, 2, 3) for stream in "sx"]
-    dense = [f"stage_{k}_{part}" for k in (1, 2, 3) for part in ("s_dense", "x_dense", "features")]
-    pairs = _match(path, convolutions + reductions, _numbered(theirs, "conv2d"))
-    norms = [name.replace("conv", "norm") for name in convolutions]
-    pairs |= _match(path, norms, _numbered(theirs, "batch_normalization"))
-    pairs |= _match(path, dense, _numbered(theirs, "dense"))
-    for k in (1, 2, 3):
-        pairs |= {
-            f"stage_{k}_p": f"{p}{k}",
-            f"stage_{k}_eta": f"local_delta_stage{k}",
-            f"stage_{k}_delta": f"delta_s{k}",
-        }
-    bins = [_size(path, theirs, pairs[f"stage_{k}_p"], "bias") for k in (1, 2, 3)]
-    return SSRNet(bins, 64, lambda_index, lambda_width, 101 if age else 1, division_floor=0), pairs
+    network = {
+        "architecture": "ssrnet",
+        "stages": [_size(path, theirs, f"{p}{k}", "bias") for k in (1, 2, 3)],
+        "lambda_index": lambda_index,
+        "lambda_width": lambda_width,
+        "value_range": 101 if age else 1,
+        "division_floor": 0.0,
+    }
+
+    def name_pairs(ours):
+        convolutions = [f"{stream}_conv_{block}" for stream in "xs" for block in range(1, 5)]
+        reductions = [f"stage_{k}_{stream}_conv" for k in (1, 2, 3) for stream in "sx"]
+        dense = [f"stage_{k}_{part}" for k in (1, 2, 3) for part in ("s_dense", "x_dense", "features")]
+        norms = [name.replace("conv", "norm") for name in convolutions]
+        pairs = _match(path, convolutions + reductions, _numbered(theirs, "conv2d"))
+        pairs |= _match(path, norms, _numbered(theirs, "batch_normalization"))
+        pairs |= _match(path, dense, _numbered(theirs, "dense"))
+        for part, source in (("p", p), ("eta", "local_delta_stage"), ("delta", "delta_s")):
+            pairs |= {f"stage_{k}_{part}": f"{source}{k}" for k in (1, 2, 3)}
+        return pairs
+
+    return network, name_pairs
 
 
 def _mobilenet(path, theirs):
-    model = MobileNet(_size(path, theirs, "conv1", "kernel") / 32)
-    pairs = {layer.name: layer.name for layer in model.layers if layer.weights}
-    pairs |= _match(path, ["reduce"], _numbered(theirs, "conv2d")) | {"features": "feat_a", "prediction": "pred_a"}
-    return model, pairs
+    network = {"architecture": "mobilenet", "alpha": _size(path, theirs, "conv1", "kernel") / 32}
+
+    def name_pairs(ours):
+        return {name: name for name in ours} | _match(path, ["reduce"], _numbered(theirs, "conv2d")) | _HEAD
+
+    return network, name_pairs
 
 
 def _densenet(path, theirs):
     convolutions = _numbered(theirs, "conv2d")
     if len(convolutions) < 6 or len(convolutions) % 3:
         raise ValueError(f"'{path}' holds no network of the authors': a DenseNet of theirs has three equal blocks.")
-    model = DenseNet(len(convolutions) + 1)
-    filled = [layer.name for layer in model.layers if layer.weights]
-    pairs = _match(path, [name for name in filled if name.endswith("conv")], convolutions)
-    pairs |= _match(path, [name for name in filled if name.endswith("norm")], _numbered(theirs, "batch_normalization"))
-    pairs |= _match(path, ["hidden"], _numbered(theirs, "dense")) | {"features": "feat_a", "prediction": "pred_a"}
-    return model, pairs
+
+    def name_pairs(ours):
+        pairs = _match(path, [name for name in ours if name.endswith("conv")], convolutions)
+        norms = _numbered(theirs, "batch_normalization")
+        pairs |= _match(path, [name for name in ours if name.endswith("norm")], norms)
+        return pairs | _match(path, ["hidden"], _numbered(theirs, "dense")) | _HEAD
+
+    return {"architecture": "densenet", "depth": len(convolutions) + 1}, name_pairs
 
 
 def _match(path, ours, theirs):

@@ -59,9 +59,7 @@ def plot_age_histogram(table):
     """Plot how many pictures each split has at each age."""
     figure, axis = plt.subplots()
     order = [split for split in ("train", "val", "test") if (table["split"] == split).any()]
-    sns.histplot(
-        table, x="age", hue="split", hue_order=order, multiple="stack", binwidth=5, binrange=(0, 120), ax=axis
-    )
+    sns.histplot(table, x="age", hue="split", hue_order=order, multiple="stack", binwidth=5, binrange=(0, 120), ax=axis)
     axis.set(xlabel="age (years)", ylabel="pictures", xlim=(0, 5 * np.ceil(table["age"].max() / 5 + 0.2)))
     return figure
 

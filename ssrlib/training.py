@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from ssrlib import evaluation, records
 from ssrlib.augmentation import RandomAffine
-from ssrlib.network import SSRNet
+from ssrlib.baselines import build_network
+from ssrlib.catalogue import DATASETS
 from ssrlib.weights import load_model, save_weights
 
 CHECKPOINT_FILE = "checkpoint.weights.h5"
@@ -37,7 +38,7 @@ class Recipe:
         A Keras loss; the paper's is the mean absolute error.
     flip, chance, rotation, shear, shift, zoom : float
         The augmentation, see `augmentation.RandomAffine`.
-    stages, lambda_index, lambda_width, value_range, batch_norm_momentum
+    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum
         The network, see `network.SSRNet`.
     """
 
@@ -57,6 +58,7 @@ class Recipe:
     lambda_index: float = 1.0
     lambda_width: float = 1.0
     value_range: float = 101
+    division_floor: float = 0.1
     batch_norm_momentum: float = 0.99
 
     def __post_init__(self):
@@ -69,9 +71,9 @@ class Recipe:
 
     @property
     def network(self):
-        """The arguments of `network.SSRNet`, without the image size."""
-        names = ("stages", "lambda_index", "lambda_width", "value_range", "batch_norm_momentum")
-        return {name: getattr(self, name) for name in names}
+        """The arguments of `baselines.build_network`, without the image size."""
+        names = ("stages", "lambda_index", "lambda_width", "value_range", "division_floor", "batch_norm_momentum")
+        return {"architecture": "ssrnet"} | {name: getattr(self, name) for name in names}
 
     @property
     def augmentation(self):
@@ -223,6 +225,7 @@ def train(crops, recipe, out, seed=0, init=None):
         "crop": crops.record["crop"],
         "data": {
             "dataset": crops.record["dataset"],
+            "terms": DATASETS[crops.record["dataset"]].terms if crops.record["dataset"] in DATASETS else "unknown",
             "fingerprint": crops.record["fingerprint"],
             "rejected": len(crops.rejects),
             **{split: len(part) for split, part in parts.items()},
@@ -239,7 +242,7 @@ def train(crops, recipe, out, seed=0, init=None):
     out.mkdir(parents=True, exist_ok=True)
 
     keras.utils.set_random_seed(seed)
-    model = SSRNet(**network)
+    model = build_network(**network)
     if init is not None:
         _start_from(model, init, plan)
     history = _fit(model, parts, recipe, seed, out, key)
@@ -318,7 +321,9 @@ def _predict(model, part):
 
 def _start_from(model, init, plan):
     source, crop, record = load_model(init)
-    if record["network"]["stages"] != list(plan["network"]["stages"]) or asdict(crop) != plan["crop"]:
+    here, there = plan["network"], record["network"]
+    same = here["architecture"] == there["architecture"] and list(here["stages"]) == there["stages"]
+    if not same or asdict(crop) != plan["crop"]:
         raise ValueError(f"The weights '{init}' belong to another network or another crop than this run's.")
     model.set_weights(source.get_weights())
 

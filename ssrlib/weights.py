@@ -1,14 +1,16 @@
-"""Weights files: Keras's own `.weights.h5` with the record of how to use them inside."""
+"""Weights by name or file: this package's own, with the record of how to use them inside, and the authors'."""
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
 
 from ssrlib import records
 from ssrlib.alignment import Crop
-from ssrlib.network import SSRNet
+from ssrlib.authors import AUTHORS_WEIGHTS, is_authors_file, read_authors
+from ssrlib.baselines import build_network
 
 RECORD_ATTRIBUTE = "ssrlib"
 
@@ -20,7 +22,8 @@ def save_weights(model, record, path):
     ----------
     model : keras.Model
     record : dict
-        At least `network` (the arguments of `SSRNet`) and `crop` (those of `Crop`).
+        At least `network` (the arguments of `baselines.build_network`) and `crop` (those of `Crop`). What else a run's
+        record holds stands in the chapter "Notation and contracts".
     path : Path
         Ends in `.weights.h5`. Keras reads it as it is; the record is the JSON attribute `ssrlib` of the file.
     """
@@ -58,13 +61,15 @@ def load_model(weights):
     Parameters
     ----------
     weights : str or Path
-        The name of a recorded run, a run's folder, or a weights file.
+        The name of a recorded run, a run's folder, a weights file, or one of the authors' weights (a file of theirs, or
+        a name in `authors.AUTHORS_WEIGHTS`).
 
     Returns
     -------
     model : keras.Model
     crop : Crop
-        How pictures have to be cropped for it.
+        How pictures have to be cropped for it. The authors say nothing of it; their weights want a wide crop (chapter
+        01), and get the default one.
     record : dict
 
     Raises
@@ -72,15 +77,30 @@ def load_model(weights):
     FileNotFoundError
         If nothing goes by that name.
     ValueError
-        If the file is not one of ours or damaged.
+        If the file is neither ours nor the authors', or damaged.
+    ConnectionError
+        If the authors' weights cannot be fetched.
     """
     path = Path(weights)
     if not path.is_file():
-        path = records.find_run(weights) / records.WEIGHTS_FILE
+        try:
+            path = records.find_run(weights) / records.WEIGHTS_FILE
+        except FileNotFoundError as error:
+            if str(weights) not in AUTHORS_WEIGHTS:
+                raise FileNotFoundError(f"{error} The authors' weights are: {', '.join(AUTHORS_WEIGHTS)}.") from None
+            return _load_authors(weights)
+    if is_authors_file(path):
+        return _load_authors(path)
     record = read_record(path)
-    model = SSRNet(**record["network"])
+    model = build_network(**record["network"])
     try:
         model.load_weights(path)
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"The weights in '{path}' do not fit the network that its record names.") from error
     return model, Crop(**record["crop"]), record
+
+
+def _load_authors(weights):
+    model, network = read_authors(weights)
+    record = {"source": f"the authors of the paper: {weights}", "network": network, "crop": asdict(Crop())}
+    return model, Crop(), record
