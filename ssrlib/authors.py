@@ -152,13 +152,14 @@ def _read_layers(path):
                     folder, _, weight = name.rpartition("/")
                     owner = folder.rpartition("/")[2] if len(inner) > 1 else layer
                     value = np.asarray(root[layer][name][()], dtype="float32")
-                    if not np.isfinite(value).all():
-                        raise ValueError(f"'{path}' is damaged: the weights of its layer '{owner}' are not finite.")
                     theirs[owner][weight.partition(":")[0].replace("depthwise_", "")] = value
     except (OSError, RuntimeError) as error:
         raise ValueError(f"'{path}' is no HDF5 file, or only the beginning of one: fetch it again.") from error
-    except KeyError as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"'{path}' is not laid out as the authors' weights are: fetch it again.") from error
+    for layer, values in theirs.items():
+        if not all(np.isfinite(value).all() for value in values.values()):
+            raise ValueError(f"'{path}' is damaged: the weights of its layer '{layer}' are not finite.")
     return dict(theirs)
 
 

@@ -75,7 +75,8 @@ class SoftStagewiseRegression(layers.Layer):
         return added
 
     def _heads(self, stage):
-        p, eta, delta = [ops.cast(head, "float32") for head in stage] if len(stage) == 3 else (stage[0], 0.0, 0.0)
+        p, *shifts = [ops.cast(head, "float32") for head in stage]
+        eta, delta = shifts or (ops.zeros_like(p), ops.zeros_like(p[..., :1]))
         if self.division_floor:
             p = ops.clip(p, -LARGEST_WEIGHT, LARGEST_WEIGHT)
             eta, delta = ops.clip(eta, -1.0, 1.0), ops.clip(delta, -1.0, 1.0)

@@ -1,104 +1,162 @@
-"""The network against the authors' own outputs and against formulas worked by hand."""
+"""The network as a Keras model: its size, its options, and everything that Keras can do with a model."""
 
-import h5py
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ssrlib.network import SSRNet, stage_heads
-from ssrlib.stagewise import SoftStagewiseRegression, bin_widths
+from ssrlib.stagewise import stage_contributions
 
 
-def authors_network(path):
-    """Fill an SSR-Net from one of the authors' Keras 2 files; their kernels expect BGR."""
-    pairs = {}
-    for block in range(1, 5):
-        for stream, number in (("x", block), ("s", block + 4)):
-            pairs[f"{stream}_conv_{block}"] = f"conv2d_{number}"
-            pairs[f"{stream}_norm_{block}"] = f"batch_normalization_{number}"
-    for k in range(1, 4):
-        pairs |= {f"stage_{k}_s_conv": f"conv2d_{7 + 2 * k}", f"stage_{k}_x_conv": f"conv2d_{8 + 2 * k}"}
-        pairs |= {f"stage_{k}_s_dense": f"dense_{3 * k - 2}", f"stage_{k}_x_dense": f"dense_{3 * k - 1}"}
-        pairs |= {f"stage_{k}_features": f"dense_{3 * k}", f"stage_{k}_p": f"pred_age_stage{k}"}
-        pairs |= {f"stage_{k}_delta": f"delta_s{k}", f"stage_{k}_eta": f"local_delta_stage{k}"}
-    model = SSRNet(division_floor=0)
-    with h5py.File(path) as file:
-        for ours, theirs in pairs.items():
-            values = [file[theirs][weight][()] for weight in file[theirs].attrs["weight_names"]]
-            if ours in ("x_conv_1", "s_conv_1"):
-                values[0] = values[0][:, :, ::-1]
-            model.get_layer(ours).set_weights(values)
+def pictures(count=4, size=64):
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def alive(**arguments):
+    """A network in which every weight counts and the answer depends on the picture."""
+    model = SSRNet(**arguments)
+    random = np.random.default_rng(1)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            scale, others = random.uniform(0.5, 1, layer.gamma.shape), random.normal(0, 0.1, layer.beta.shape)
+            layer.set_weights([scale, others, random.normal(0, 20, scale.shape), random.uniform(2e3, 4e3, scale.shape)])
+        elif layer.name.endswith(("_p", "_features")):
+            layer.set_weights([np.abs(weights) + 0.05 for weights in layer.get_weights()])
     return model
 
 
-@pytest.mark.parametrize("name", ["megaage", "megaface_asian", "imdb", "wiki"])
-def test_authors_weights_give_authors_outputs(shared, name):
-    reference = shared / "reference"
-    bgr = np.load(reference / "golden" / "inputs.npz")["x"]
-    golden = np.load(reference / "golden" / f"{name}.npz")
-    heads = stage_heads(authors_network(reference / "weights" / f"{name}.h5")).predict(bgr[..., ::-1], verbose=0)
-    np.testing.assert_allclose(heads["prediction"], golden["out"], atol=1e-3)
-    for k in range(1, 4):
-        for ours, theirs in (("p", "pred_age_stage"), ("eta", "local_delta_stage"), ("delta", "delta_s")):
-            np.testing.assert_allclose(heads[f"{ours}_{k}"], golden[f"{theirs}{k}"], atol=1e-5, err_msg=f"{ours}_{k}")
-
-
 def test_parameter_counts_of_the_paper():
-    model = SSRNet(division_floor=0)
+    model = SSRNet()
     assert model.count_params() == 40_915
     assert sum(np.prod(variable.shape) for variable in model.trainable_variables) == 40_531
 
 
-def test_layer_agrees_with_a_sum_worked_by_hand():
-    # Stage 1: bins 0 and 1 with weights 0.25 and 0.5, shifts 0.2 and -0.4, Delta 0.25; V = 100:
-    #   (0.25 * 0.2 + 0.5 * 0.6) * 100 / (2 * 1.25) = 0.35 * 40 = 14
-    # Stage 2: bins 0, 1, 2 with weights 0, 1, 0.5, no shifts, Delta -0.5:
-    #   (1 + 2 * 0.5) * 40 / (3 * 0.5) = 2 * 26.667 = 53.333
-    stages = [
-        (np.array([[0.25, 0.5]]), np.array([[0.2, -0.4]]), np.array([[0.25]])),
-        (np.array([[0.0, 1.0, 0.5]]), np.zeros((1, 3)), np.array([[-0.5]])),
-    ]
-    result = SoftStagewiseRegression(value_range=100)(stages)
-    np.testing.assert_allclose(result, [[14 + 2 * 40 / 1.5]], rtol=1e-6)
+@pytest.mark.parametrize("stages", [(27,), (101,), (5, 5, 5), (9, 3), (2, 2, 2, 2), (2, 3, 2, 3, 2, 3)])
+def test_any_stages_can_be_built_and_add_up(stages):
+    model = alive(stages=stages)
+    heads = stage_heads(model).predict(pictures(), verbose=0)
+    assert [heads[f"p_{k}"].shape for k in range(1, len(stages) + 1)] == [(4, bins) for bins in stages]
+    total = stage_contributions(heads).sum(axis=1)
+    np.testing.assert_allclose(total, model.predict(pictures(), verbose=0)[:, 0], rtol=1e-4)
+    assert np.ptp(total) > 0
 
 
-@settings(deadline=None, max_examples=50)
-@given(
-    stages=st.lists(st.integers(1, 5), min_size=1, max_size=3),
-    seed=st.integers(0, 2**32 - 1),
-    lambda_index=st.sampled_from([0.0, 0.5, 1.0]),
-    lambda_width=st.sampled_from([0.0, 0.5, 1.0]),
-)
-def test_layer_agrees_with_the_equation_bin_by_bin(stages, seed, lambda_index, lambda_width):
-    random = np.random.default_rng(seed)
-    heads = [
-        (random.random((2, s)), random.uniform(-1, 1, (2, s)), random.uniform(-0.9, 0.9, (2, 1))) for s in stages
-    ]
-    expected = np.zeros((2, 1))
-    for row in range(2):
-        for k in range(len(stages)):
-            width = 101.0
-            for j in range(k + 1):
-                width /= stages[j] * (1 + lambda_width * heads[j][2][row, 0])
-            for i in range(stages[k]):
-                expected[row] += heads[k][0][row, i] * (i + lambda_index * heads[k][1][row, i]) * width
-    result = SoftStagewiseRegression(101, lambda_index, lambda_width)(heads)
-    np.testing.assert_allclose(result, expected, rtol=2e-4, atol=1e-4)
+def test_parameters_of_one_stage_by_hand():
+    # 1x1 convolutions to 10 channels, a dense layer from each stream, then features, p, eta and Delta.
+    streams = sum(channels_in * filters * 9 + filters + 4 * filters
+                  for filters in (32, 16) for channels_in in (3, filters, filters, filters))  # fmt: skip
+    stage = (32 + 1) * 10 + (16 + 1) * 10 + 2 * (160 + 1) * 27 + (27 + 1) * 54 + 2 * (54 + 1) * 27 + 160 + 1
+    assert SSRNet((27,)).count_params() == streams + stage
 
 
-def test_widths_multiply_down_the_stages():
-    assert bin_widths((2, 5), value_range=100, deltas=[0.25, 0.0]) == pytest.approx([40, 8])
+@pytest.mark.parametrize(("streams", "kept"), [("x", "s_"), ("s", "x_")])
+def test_one_stream_has_no_layer_of_the_other(streams, kept):
+    model = SSRNet(streams=streams)
+    assert not [layer.name for layer in model.layers if layer.name.startswith(kept) or f"_{kept}" in layer.name]
+    assert np.isfinite(model.predict(pictures(), verbose=0)).all()
+
+
+def test_without_dynamic_range_there_are_no_such_heads():
+    heads = SSRNet(dynamic_range=False, return_heads=True).predict(pictures(), verbose=0)
+    assert sorted(heads) == ["p_1", "p_2", "p_3", "prediction"]
+    expected = sum(heads[f"p_{k}"] @ np.arange(3) * 101 / 3**k for k in (1, 2, 3))
+    np.testing.assert_allclose(heads["prediction"][:, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_switched_off_shifts_are_a_network_without_them():
+    model = alive(lambda_index=0.0, lambda_width=0.0)
+    still = SSRNet(dynamic_range=False)
+    for layer in still.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    np.testing.assert_allclose(
+        still.predict(pictures(), verbose=0), model.predict(pictures(), verbose=0), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_general_form_answers_in_its_range():
+    age, general = alive(), SSRNet(value_range=1)
+    general.set_weights(age.get_weights())
+    np.testing.assert_allclose(
+        101 * general.predict(pictures(), verbose=0), age.predict(pictures(), verbose=0), rtol=1e-5
+    )
+
+
+def test_the_network_with_heads_is_the_network_opened_up():
+    model, opened = alive(), SSRNet(return_heads=True)
+    for layer in opened.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    heads = stage_heads(model).predict(pictures(), verbose=0)
+    assert len(heads) == 10 and heads.keys() == opened.output.keys()
+    for name, value in opened.predict(pictures(), verbose=0).items():
+        np.testing.assert_allclose(value, heads[name], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(heads["prediction"], model.predict(pictures(), verbose=0), rtol=1e-5)
 
 
 def test_saved_model_comes_back(tmp_path):
-    pictures = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
-    model = SSRNet((5, 2), lambda_width=0.5)
+    model = alive(stages=(5, 2), lambda_width=0.5, division_floor=0.0)
     model.save(tmp_path / "model.keras")
     restored = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(restored.predict(pictures, verbose=0), model.predict(pictures, verbose=0))
-    assert restored.get_layer("prediction").lambda_width == 0.5
+    np.testing.assert_array_equal(restored.predict(pictures(), verbose=0), model.predict(pictures(), verbose=0))
+    layer = restored.get_layer("prediction")
+    assert (layer.lambda_width, layer.division_floor) == (0.5, 0.0)
+
+
+def test_a_clone_with_the_same_weights_says_the_same():
+    model = alive()
+    clone = keras.models.clone_model(model)
+    assert not np.allclose(clone.predict(pictures(), verbose=0), model.predict(pictures(), verbose=0))
+    clone.set_weights(model.get_weights())
+    np.testing.assert_allclose(clone.predict(pictures(), verbose=0), model.predict(pictures(), verbose=0), rtol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
+def test_an_exported_model_says_the_same(tmp_path):
+    import tensorflow as tf
+
+    model = alive()
+    model.export(tmp_path / "exported", format="tf_saved_model", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    served = exported.serve(pictures().astype("float32"))
+    np.testing.assert_allclose(served, model.predict(pictures(), verbose=0), rtol=1e-4)
+
+
+def test_compiled_with_xla_it_says_the_same():
+    model = alive()
+    expected = model.predict(pictures(), verbose=0)
+    model.compile(jit_compile=True)
+    np.testing.assert_allclose(model.predict(pictures(), verbose=0), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("half", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_answers_in_float32_and_nearly_the_same(half):
+    model = alive()
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(half)
+    try:
+        halved = SSRNet()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert halved.get_layer("x_conv_1").compute_dtype == half.removeprefix("mixed_")
+    halved.set_weights(model.get_weights())
+    found = halved.predict(pictures(), verbose=0)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, model.predict(pictures(), verbose=0), rtol=0.05)
+
+
+@pytest.mark.parametrize("half", [None, "mixed_float16"])
+@pytest.mark.parametrize("value", [-3e38, -1.0, 0.0, 255.0, 1e9, 3e38])
+def test_no_finite_picture_gives_an_infinity(half, value):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(half or policy)
+    try:
+        model = alive()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    picture = np.full((1, 64, 64, 3), value, np.float32)
+    picture[:, ::2] *= -1
+    result = model.predict(picture, verbose=0)
+    assert np.isfinite(result).all()
+    np.testing.assert_allclose(result, model.predict(np.clip(picture, 0, 255), verbose=0))
 
 
 @pytest.mark.parametrize("image_size", [38, 48, 96])
@@ -106,7 +164,9 @@ def test_other_input_sizes_build(image_size):
     assert SSRNet(image_size=image_size).predict(np.zeros((1, image_size, image_size, 3)), verbose=0).shape == (1, 1)
 
 
-@pytest.mark.parametrize("arguments", [{"stages": ()}, {"stages": (3, 0)}, {"stages": (2,) * 4}, {"image_size": 16}])
+@pytest.mark.parametrize(
+    "arguments", [{"stages": ()}, {"stages": (3, 0)}, {"image_size": 16}, {"streams": "xx"}, {"streams": ""}]
+)
 def test_impossible_networks_are_refused(arguments):
     with pytest.raises(ValueError, match="SSR-Net"):
         SSRNet(**arguments)

@@ -71,11 +71,11 @@ def test_a_run_is_recorded_completely(run):
     ]  # fmt: skip
     assert record["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
     assert record["network"] == {
-        "stages": [3, 2], "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90, "image_size": SIZE,
-        "batch_norm_momentum": 0.99
+        "architecture": "ssrnet", "stages": [3, 2], "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90,
+        "division_floor": 0.1, "batch_norm_momentum": 0.99, "image_size": SIZE
     }  # fmt: skip
     assert record["data"] == {
-        "dataset": "made up", "fingerprint": "0", "rejected": 2, "train": 80, "val": 20, "test": 20
+        "dataset": "made up", "terms": "unknown", "fingerprint": "0", "rejected": 2, "train": 80, "val": 20, "test": 20
     }  # fmt: skip
     assert (record["crop"], record["seed"], record["init"]) == (faces.record["crop"], 4, None)
     assert record["parameters"] == SSRNet((3, 2), SIZE).count_params()
@@ -252,8 +252,8 @@ def test_cosine_warms_up_for_a_twentieth_and_falls_to_zero():
 def test_the_papers_recipe():
     paper = find_recipe("paper")
     assert (paper.epochs, paper.batch_size, paper.learning_rate, paper.loss) == (90, 50, 1e-3, "mean_absolute_error")
-    assert paper.network == {"stages": (3, 3, 3), "lambda_index": 1.0, "lambda_width": 1.0, "value_range": 101,
-                             "batch_norm_momentum": 0.99}  # fmt: skip
+    assert paper.network == {"architecture": "ssrnet", "stages": (3, 3, 3), "lambda_index": 1.0, "lambda_width": 1.0,
+                             "value_range": 101, "division_floor": 0.1, "batch_norm_momentum": 0.99}  # fmt: skip
 
 
 def test_recipes_change_by_field():
