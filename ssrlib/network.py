@@ -188,15 +188,18 @@ def _stream(image, name, momentum):
         features = layers.BatchNormalization(
             momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=f"{name}_norm_{block}"
         )(features)
-        features = layers.Activation(activation, name=f"{name}_{activation}_{block}")(features)
-        if block < 4:
-            features = pooling(2, name=f"{name}_pool_{block}")(features)
+        activate = layers.Activation(activation, name=f"{name}_{activation}_{block}")
+        pool = pooling(2, name=f"{name}_pool_{block}") if block < 4 else lambda unpooled: unpooled
+        # The largest tanh is the tanh of the largest: pooling first leaves a quarter of them to compute.
+        features = activate(pool(features)) if pooling is layers.MaxPooling2D else pool(activate(features))
         levels.append(features)
     return levels
 
 
 def _stage(vectors, bins, dynamic_range, name):
     """Make a stage's p, eta and Delta of the streams' vectors, or its p alone."""
+    if dynamic_range:
+        delta = layers.Dense(1, activation="tanh", name=f"{name}_delta")(product(vectors, f"{name}_product"))
     reduced = {
         stream: layers.Dense(bins, activation="relu", name=f"{name}_{stream}_dense")(
             layers.Dropout(0.2, name=f"{name}_{stream}_drop")(vector)
@@ -207,6 +210,4 @@ def _stage(vectors, bins, dynamic_range, name):
     p = layers.Dense(bins, activation="relu", name=f"{name}_p")(features)
     if not dynamic_range:
         return (p,)
-    eta = layers.Dense(bins, activation="tanh", name=f"{name}_eta")(features)
-    delta = layers.Dense(1, activation="tanh", name=f"{name}_delta")(product(vectors, f"{name}_product"))
-    return p, eta, delta
+    return p, layers.Dense(bins, activation="tanh", name=f"{name}_eta")(features), delta

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import h5py
+from keras import ops
 
 from ssrlib import records
 from ssrlib.alignment import Crop
@@ -25,12 +26,15 @@ def save_weights(model, record, path):
         At least `network` (the arguments of `baselines.build_network`) and `crop` (those of `Crop`). What else a run's
         record holds stands in the chapter "Notation and contracts".
     path : Path
-        Ends in `.weights.h5`. Keras reads it as it is; the record is the JSON attribute `ssrlib` of the file.
+        An HDF5 file: each weight under `layer name/weight name`, the record as the JSON attribute `ssrlib`. Keras's own
+        format numbers the layers in the order in which they were made, so that a harmless change of the code that
+        builds a network would exchange weights.
     """
     path = Path(path)
     temporary = path.with_name("tmp." + path.name)
-    model.save_weights(temporary)
-    with h5py.File(temporary, "a") as file:
+    with h5py.File(temporary, "w", libver="latest") as file:
+        for variable in model.weights:
+            file[variable.path] = ops.convert_to_numpy(variable)
         file.attrs[RECORD_ATTRIBUTE] = json.dumps(record)
     os.replace(temporary, path)
 
@@ -94,10 +98,20 @@ def load_model(weights):
     record = read_record(path)
     model = build_network(**record["network"])
     try:
-        model.load_weights(path)
+        _fill(model, path)
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"The weights in '{path}' do not fit the network that its record names.") from error
     return model, Crop(**record["crop"]), record
+
+
+def _fill(model, path):
+    stored = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: stored.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    if stored.keys() != {variable.path for variable in model.weights}:
+        raise KeyError("The file holds other layers.")
+    for variable in model.weights:
+        variable.assign(stored[variable.path])
 
 
 def _load_authors(weights):
