@@ -1,6 +1,6 @@
 """How the crop's margin decides the error of the authors' released weights, and how often a face is found at all.
 
-    PYTHONPATH=. python benchmarks/margin.py FOLDER_OF_THE_SETS FOLDER_OF_THE_AUTHORS_WEIGHTS
+    python benchmarks/margin.py FOLDER_OF_THE_SETS FOLDER_OF_THE_AUTHORS_WEIGHTS
 
 records results/margin (MAE by margin, weights and data set) and results/detection (a row for each picture).
 """
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ssrlib import alignment, cleaning, datasets, detection, evaluation, records
+from ssrlib.authors import load_authors
 from ssrlib.pictures import read_picture
 
 PICTURES = 1500  # of each set, chosen by the hash of their names
@@ -41,9 +42,7 @@ def look(path):
 
 def measure(folder, weights_folder):
     """Return the two tables that are recorded."""
-    from tests.test_network import authors_network
-
-    models = {name: authors_network(Path(weights_folder) / f"{name}.h5") for name in WEIGHTS}
+    models = {name: load_authors(Path(weights_folder) / f"{name}.h5") for name in WEIGHTS}
     errors, found = [], []
     for name in ("all_age_faces", "utkface"):
         table, _ = cleaning.clean_table(datasets.load_table(name, folder, limit=PICTURES))

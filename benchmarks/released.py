@@ -17,6 +17,8 @@ WEIGHTS = ["megaage", "megaface_asian", "imdb", "wiki"]
 
 
 def measure(folder, files):
+    import keras
+
     from ssrlib import crops, evaluation
     from ssrlib.authors import load_authors
     from ssrlib.network import stage_heads
@@ -26,9 +28,10 @@ def measure(folder, files):
     for file in files:
         faces = crops.load_crops(file)
         for name in WEIGHTS:
-            heads = stage_heads(load_authors(Path(folder) / f"{name}.h5")).predict(
-                faces.images, batch_size=256, verbose=0
-            )
+            model = load_authors(Path(folder) / f"{name}.h5")
+            heads = stage_heads(model).predict(faces.images, batch_size=256, verbose=0)
+            outputs = {layer.name: layer.output for layer in model.layers if layer.name.endswith("_dense")}
+            halves = keras.Model(model.input, outputs).predict(faces.images, batch_size=256, verbose=0)
             years = stage_contributions(heads, division_floor=0)
             about = {"dataset": faces.record["dataset"], "weights": name, "n": len(faces)}
             about["mae"] = evaluation.mean_absolute_error(heads["prediction"], faces.ages)
@@ -39,14 +42,17 @@ def measure(folder, files):
                         "stage": k, "years": years[:, k - 1].mean(), "spread": years[:, k - 1].std(),
                         "total_p": p.sum(axis=1).mean(), "least_total_p": p.sum(axis=1).min(),
                         "largest_total_p": p.sum(axis=1).max(), "delta": delta.mean(), "least_delta": delta.min(),
-                        "largest_delta": delta.max(), "deltas_below_0": (delta < 0).mean(),
+                        "largest_delta": delta.max(),
+                        "relu_side_on": (halves[f"stage_{k}_x_dense"] > 0).any(axis=1).mean(),
+                        "tanh_side_on": (halves[f"stage_{k}_s_dense"] > 0).any(axis=1).mean(),
                     }
                 )  # fmt: skip
+                bias = model.get_layer(f"stage_{k}_p").get_weights()[1]
                 for i in range(p.shape[1]):
                     bins.append(
-                        about | {"stage": k, "bin": i, "fires": (p[:, i] > 0).mean(), "p": p[:, i].mean(),
-                                 "largest_p": p[:, i].max(), "eta": eta[:, i].mean(), "least_eta": eta[:, i].min(),
-                                 "largest_eta": eta[:, i].max()}
+                        about | {"stage": k, "bin": i, "bias": bias[i], "fires": (p[:, i] > 0).mean(),
+                                 "p": p[:, i].mean(), "largest_p": p[:, i].max(), "eta": eta[:, i].mean(),
+                                 "least_eta": eta[:, i].min(), "largest_eta": eta[:, i].max()}
                     )  # fmt: skip
     return pd.DataFrame(bins), pd.DataFrame(stages)
 

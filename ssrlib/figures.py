@@ -102,7 +102,7 @@ def plot_error_by_age(predictions):
     return figure
 
 
-def plot_stages(heads, stages, value_range=101, row=0):
+def plot_stages(heads, stages, value_range=101, row=0, division_floor=0.1):
     """Show how the stages of one prediction add up.
 
     Each row is one stage: bars are the weights p of its bins, standing at the years that a weight of 1 on that bin
@@ -118,14 +118,16 @@ def plot_stages(heads, stages, value_range=101, row=0):
         V in years.
     row : int
         Which picture.
+    division_floor : float
+        See `stagewise.SoftStagewiseRegression`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     deltas = [float(heads[f"delta_{k}"][row, 0]) for k in range(1, len(stages) + 1)]
-    widths = bin_widths(stages, value_range, deltas)
-    contributions = stage_contributions(heads, value_range)
+    widths = bin_widths(stages, value_range, deltas, division_floor)
+    contributions = stage_contributions(heads, value_range, division_floor=division_floor)
     figure, axes = plt.subplots(len(stages), 1, figsize=(7, 1.5 * len(stages)), squeeze=False)
     running = 0.0
     for k, (axis, width) in enumerate(zip(axes[:, 0], widths, strict=True), start=1):
@@ -176,4 +178,77 @@ def plot_life(pictures, ages, contributions):
     axis.axhline(0, color="0.3", lw=1)
     axis.set(xticks=[], ylabel="years", xlim=(-0.5, count - 0.5))
     axis.legend(ncols=4, loc="upper left", frameon=False)
+    return figure
+
+
+def draw_network(model):
+    """Draw an SSR-Net: its two streams, the fusion block of each stage, and the sum.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With three stages and both streams. Sizes and parameter counts are read from its layers.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axis = plt.subplots(figsize=(8.4, 4.6))
+    axis.set(xlim=(-0.75, 5.05), ylim=(-1.75, 1.75))
+    axis.axis("off")
+    box = {"boxstyle": "round,pad=0.35", "ec": "0.3", "lw": 1}
+    arrow = {"arrowstyle": "-|>", "color": "0.45", "lw": 1, "shrinkA": 2, "shrinkB": 2}
+
+    def put(x, y, text, color):
+        style = box | {"fc": color}
+        return axis.text(x, y, text, ha="center", va="center", fontsize=7.5, color="black", bbox=style)
+
+    def connect(one, other):
+        axis.annotate("", other, one, arrowprops=arrow, zorder=0)
+
+    put(-0.45, 0, "picture\n64x64x3", "#e8e8e8")
+    for stream, y, color in (("x", 1.35, "#cfe3f5"), ("s", -1.35, "#fbe3c8")):
+        connect((-0.4, 0.2 * np.sign(y)), (0.25, y))
+        for block in range(1, 5):
+            last = block == 4
+            activation = "relu" if stream == "x" else "tanh"
+            name = f"{stream}_{activation}_{block}" if last or stream == "s" else f"{stream}_pool_{block}"
+            height, width, channels = model.get_layer(name).output.shape[1:]
+            pooling = "" if last else ("\naverage" if stream == "x" else "\nmaximum") + " pool 2"
+            put(block - 0.45, y, f"conv 3x3\n{activation}{pooling}\n→ {height}x{width}x{channels}", color)
+            if block > 1:
+                connect((block - 1.08, y), (block - 0.8, y))
+    for stage, block in ((3, 1), (2, 2), (1, 4)):
+        x = block - 0.45
+        parameters = sum(layer.count_params() for layer in model.layers if layer.name.startswith(f"stage_{stage}_"))
+        put(x, 0, f"stage {stage}\np, η, Δ\n{parameters:,} parameters", "#d8efd3")
+        connect((x, 1.02), (x, 0.3))
+        connect((x, -1.02), (x, -0.3))
+    put(4.65, 0, "sum of\nthe stages\n= age", "#f4d3dc")
+    connect((4.02, 0), (4.3, 0))
+    for x, bend in ((0.55, -0.28), (1.55, -0.36)):
+        style = arrow | {"connectionstyle": f"arc3,rad={bend}"}
+        axis.annotate("", (4.6, 0.34), (x, 0.34), arrowprops=style, zorder=0)
+    return figure
+
+
+def plot_costs(costs):
+    """Plot parameters and multiply-adds of a network, layer by layer.
+
+    Parameters
+    ----------
+    costs : pandas.DataFrame
+        From `costs.layer_costs`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 0.17 * len(costs) + 0.7), sharey=True)
+    for axis, column, color in zip(axes, ("parameters", "multiply_adds"), ("C0", "C1"), strict=True):
+        sns.barplot(costs, x=column, y="layer", color=color, ax=axis)
+        axis.set(title=f"{column.replace('_', '-')}: {costs[column].sum():,}", xlabel="", ylabel="")
+        axis.tick_params(labelsize=7)
+        axis.ticklabel_format(axis="x", style="plain")
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M" if value >= 1e6 else f"{value:,.0f}")
     return figure

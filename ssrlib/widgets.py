@@ -3,10 +3,16 @@
 import base64
 import html
 import io
+import json
+import math
 
 import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import display
+
+from ssrlib.figures import plot_stages
+from ssrlib.stagewise import stage_contributions
 
 
 def explore(draw, values, label, start=0):
@@ -37,13 +43,99 @@ def explore(draw, values, label, start=0):
 
     slider.observe(turn, names="value")
     live = ipywidgets.VBox([slider, picture])
-    view = {"version_major": 2, "version_minor": 0, "model_id": live.model_id}
-    bundle = {
-        "application/vnd.jupyter.widget-view+json": view,
-        "text/html": _page(frames, descriptions, list(map(str, values)), label, start),
-        "text/plain": descriptions[start],
+    _show(live, _page(frames, descriptions, list(map(str, values)), label, start), descriptions[start])
+
+
+def stagewise(stages, label, value_range=101, division_floor=0.1):
+    """Show soft stagewise regression with a slider for every p, eta and Delta.
+
+    A live notebook draws the figure again with `figures.plot_stages` whenever a slider moves; a static page does the
+    same in the browser with `book/_static/stages.mjs`, and shows a still picture in print.
+
+    Parameters
+    ----------
+    stages : sequence of (sequence of float, sequence of float, float)
+        p, eta and Delta of each stage; the sliders start there.
+    label : str
+        What the numbers are.
+    value_range, division_floor : float
+        See `stagewise.SoftStagewiseRegression`.
+
+    Raises
+    ------
+    ValueError
+        If a stage has not as many etas as weights.
+    """
+    for k, (p, eta, _) in enumerate(stages, start=1):
+        if len(p) != len(eta):
+            raise ValueError(f"Stage {k} has {len(p)} weights p but {len(eta)} shifts eta; each bin needs one of both.")
+
+    def slide(text, value, least, most):
+        return ipywidgets.FloatSlider(value, min=least, max=most, step=0.01, description=text)
+
+    groups_of_stages = [
+        (
+            [slide(f"p of bin {i}", weight, 0, max(1, math.ceil(weight))) for i, weight in enumerate(p)],
+            [slide(f"η of bin {i}", shift, -1, 1) for i, shift in enumerate(eta)],
+            [slide("Δ", delta, -1, 1)],
+        )
+        for p, eta, delta in stages
+    ]
+
+    def draw():
+        heads = {
+            f"{name}_{k}": np.array([[slider.value for slider in group]], "float32")
+            for k, groups in enumerate(groups_of_stages, start=1)
+            for name, group in zip(("p", "eta", "delta"), groups, strict=True)
+        }
+        years = stage_contributions(heads, value_range, division_floor=division_floor).sum()
+        bins = [len(p) for p, _, _ in stages]
+        return _render(plot_stages(heads, bins, value_range, division_floor=division_floor), f"{years:.2f} years")
+
+    frame, answer = draw()
+    picture, told = ipywidgets.Image(value=frame, format="png"), ipywidgets.Label(f"Age: {answer}")
+    reset = ipywidgets.Button(description="Reset")
+
+    def turn(_):
+        picture.value, said = draw()
+        told.value = f"Age: {said}"
+
+    sliders = [[slider for group in groups for slider in group] for groups in groups_of_stages]
+
+    def start_again(_):
+        for (p, eta, delta), own in zip(stages, sliders, strict=True):
+            for slider, value in zip(own, [*p, *eta, delta], strict=True):
+                slider.value = value
+
+    for slider in [slider for own in sliders for slider in own]:
+        slider.observe(turn, names="value")
+    reset.on_click(start_again)
+    columns = [ipywidgets.VBox([ipywidgets.Label(f"stage {k}"), *own]) for k, own in enumerate(sliders, start=1)]
+    live = ipywidgets.VBox([ipywidgets.Label(label), ipywidgets.HBox(columns), picture, told, reset])
+    description = f"{label}: bars for the weights of each stage's bins; they add up to {answer}."
+    numbers = {
+        "value_range": value_range,
+        "division_floor": division_floor,
+        "stages": [{"p": list(p), "eta": list(eta), "delta": delta} for p, eta, delta in stages],
     }
+    page = (
+        f'<p class="ssr-label">{html.escape(label)}</p>'
+        f'<div class="ssr-stages" data-stages="{html.escape(json.dumps(numbers))}">{_image(frame, description)}</div>'
+        '<script type="module" src="../_static/stages.mjs"></script>'
+    )
+    _show(live, page, description)
+
+
+def _show(live, page, text):
+    """Display a widget that a static page replaces by HTML."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": live.model_id}
+    bundle = {"application/vnd.jupyter.widget-view+json": view, "text/html": page, "text/plain": text}
     display(bundle, raw=True)
+
+
+def _image(frame, text, attributes=""):
+    encoded = base64.b64encode(frame).decode()
+    return f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(text)}"{attributes}>'
 
 
 def _render(figure, description):
@@ -55,8 +147,7 @@ def _render(figure, description):
 
 def _page(frames, descriptions, values, label, start):
     images = "".join(
-        f'<img src="data:image/png;base64,{base64.b64encode(frame).decode()}" alt="{html.escape(text)}"'
-        f' data-value="{html.escape(value)}"{"" if number == start else " hidden"}>'
+        _image(frame, text, f' data-value="{html.escape(value)}"{"" if number == start else " hidden"}')
         for number, (frame, text, value) in enumerate(zip(frames, descriptions, values, strict=True))
     )
     turn = (

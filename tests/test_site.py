@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import os
 import re
 import shutil
@@ -9,11 +10,14 @@ import threading
 import urllib.parse
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 from conftest import ROOT, skip_unless_required
 from playwright.sync_api import sync_playwright
+
+from ssrlib.stagewise import SoftStagewiseRegression
 
 SITE = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
@@ -160,3 +164,61 @@ def test_notebook_opens_in_colab(name):
 def test_outputs_show_themselves_without_a_kernel(name):
     for output in parsed(f"notebooks/{name}.html").select(".cell_output .output"):
         assert not BARE_OBJECTS.match(output.get_text().strip()), output
+
+
+@pytest.fixture
+def stages(visit):
+    """The chapter's first figure with sliders, its numbers, and any trouble."""
+    tab, trouble = visit("notebooks/02_stagewise.html", viewport={"width": 390, "height": 844})
+    figure = tab.locator(".ssr-stages").first
+    figure.locator("fieldset").first.wait_for()
+    yield tab, figure, json.loads(figure.get_attribute("data-stages"))
+    assert trouble == []
+
+
+def age_of(numbers):
+    heads = [[np.array([stage["p"]]), np.array([stage["eta"]]), np.array([[stage["delta"]]])]
+             for stage in numbers["stages"]]  # fmt: skip
+    layer = SoftStagewiseRegression(numbers["value_range"], division_floor=numbers["division_floor"])
+    return float(layer(heads)[0, 0])
+
+
+def told(figure):
+    return float(re.search(r"Age: (-?[\d.]+) years", figure.get_by_role("status").inner_text())[1])
+
+
+def test_the_stages_answer_to_the_keyboard_as_the_layer_does(stages):
+    _, figure, numbers = stages
+    assert told(figure) == pytest.approx(age_of(numbers), abs=0.006)
+    moves = (("stage 1, Δ", "delta", 5), ("stage 2, p of bin 1", "p", 3), ("stage 1, η of bin 1", "eta", 4))
+    for label, head, keys in moves:
+        slider = figure.get_by_label(label, exact=True)
+        slider.focus()
+        for _ in range(keys):
+            slider.press("ArrowRight")
+        stage = numbers["stages"][int(label[6]) - 1]
+        if head == "delta":
+            stage["delta"] += 0.01 * keys
+        else:
+            stage[head][1] += 0.01 * keys
+        assert told(figure) == pytest.approx(age_of(numbers), abs=0.02), label
+    delta = figure.get_by_label("stage 1, Δ", exact=True)
+    delta.press("Home")
+    numbers["stages"][0]["delta"] = -1.0
+    assert told(figure) == pytest.approx(age_of(numbers), rel=0.01)
+
+
+def test_reset_gives_the_stages_their_numbers_back(stages):
+    _, figure, numbers = stages
+    figure.get_by_label("stage 1, Δ", exact=True).press("End")
+    assert told(figure) != pytest.approx(age_of(numbers), abs=1)
+    figure.get_by_role("button", name="Reset").click()
+    assert told(figure) == pytest.approx(age_of(numbers), abs=0.006)
+
+
+def test_paper_shows_the_still_picture_of_the_stages(stages):
+    tab, figure, _ = stages
+    still, live = figure.locator("> img"), figure.locator(".live")
+    assert live.is_visible() and not still.is_visible()
+    tab.emulate_media(media="print")
+    assert still.is_visible() and not live.is_visible()
