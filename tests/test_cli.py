@@ -41,7 +41,7 @@ def weights_file(tmp_path_factory):
     network = {"stages": [2, 2], "image_size": 40, "lambda_width": 0.0}
     model = SSRNet(**network)
     random = np.random.default_rng(0)
-    model.set_weights([random.uniform(0.0, 0.12, weight.shape) for weight in model.get_weights()])
+    model.set_weights([random.uniform(0.0, 0.05, weight.shape) for weight in model.get_weights()])
     path = tmp_path_factory.mktemp("weights") / "model.weights.h5"
     network = {"architecture": "ssrnet"} | network
     weights.save_weights(model, {"network": network, "crop": asdict(Crop(size=40, upsample=0))}, path)

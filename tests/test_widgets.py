@@ -6,6 +6,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from ipywidgets import Button, FloatSlider, Image
 
 from ssrlib import widgets
 
@@ -46,21 +47,21 @@ def test_a_page_gets_the_numbers_the_module_and_a_still_picture(shown):
 def test_a_moved_slider_draws_and_tells_anew_and_reset_goes_back(shown):
     widgets.stagewise(STAGES, "label", value_range=90)
     made = shown[1]
-    sliders = [widget for widget in made if isinstance(widget, ipywidgets.FloatSlider)]
-    (picture,) = [widget for widget in made if isinstance(widget, ipywidgets.Image)]
+    sliders = [widget for widget in made if isinstance(widget, FloatSlider)]
+    (picture,) = [widget for widget in made if isinstance(widget, Image)]
     told = next(widget for widget in made if getattr(widget, "value", "") == f"Age: {AGE:.2f} years")
     assert [slider.value for slider in sliders] == [0.1, 0.5, 0.25, 0, 0, -0.4, 0, 0, 1, 0, 0.2, -0.5]
     before = picture.value
     sliders[-1].value = 0.0  # the second stage's Delta: bins of 15 instead of 30 years
     assert picture.value != before
     assert told.value == f"Age: {AGE - 18:.2f} years"
-    next(widget for widget in made if isinstance(widget, ipywidgets.Button)).click()
+    next(widget for widget in made if isinstance(widget, Button)).click()
     assert told.value == f"Age: {AGE:.2f} years" and picture.value == before
 
 
 def test_weights_above_one_have_room(shown):
     widgets.stagewise([([0.0, 2.3], [0.0, 0.0], 0.0)], "label")
-    sliders = [widget for widget in shown[1] if isinstance(widget, ipywidgets.FloatSlider)]
+    sliders = [widget for widget in shown[1] if isinstance(widget, FloatSlider)]
     assert [slider.max for slider in sliders[:2]] == [1, 3] and np.isclose(sliders[1].value, 2.3)
 
 
