@@ -60,6 +60,7 @@ def plot_age_histogram(table):
     figure, axis = plt.subplots()
     order = [split for split in ("train", "val", "test") if (table["split"] == split).any()]
     sns.histplot(table, x="age", hue="split", hue_order=order, multiple="stack", binwidth=5, binrange=(0, 120), ax=axis)
+    sns.move_legend(axis, "upper right")  # "best" warns when a busy machine takes long to search
     axis.set(xlabel="age (years)", ylabel="pictures", xlim=(0, 5 * np.ceil(table["age"].max() / 5 + 0.2)))
     return figure
 
@@ -72,7 +73,7 @@ def plot_history(history, reference=None):
     if reference is not None:
         axis.axhline(reference, color="0.4", ls="--", label="guessing the median")
     axis.set(ylabel="years", ylim=(0, None))
-    axis.legend()
+    axis.legend(loc="upper right")
     return figure
 
 
