@@ -161,7 +161,7 @@ def plot_life(pictures, ages, contributions):
     matplotlib.figure.Figure
     """
     count = len(pictures)
-    figure = plt.figure(figsize=(1.05 * count, 4.2), layout="constrained")
+    figure = plt.figure(figsize=(max(5.2, 1.05 * count), 4.2), layout="constrained")  # the legend needs its width
     faces, sums = figure.add_gridspec(2, 1, height_ratios=[1, 2.4])
     for number, (picture, spec) in enumerate(zip(pictures, faces.subgridspec(1, count, wspace=0.02), strict=True)):
         axis = figure.add_subplot(spec)

@@ -24,14 +24,15 @@ function element(name, attributes = {}, ...children) {
 const number = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits) : "not finite");
 
 function slider(label, value, least, most, change) {
-  const output = element("output", {}, value.toFixed(2));
+  // No <output>: a screen reader hears the slider's value from the slider itself, and the one status is the age.
+  const shown = element("span", { class: "value" }, value.toFixed(2));
   const input = element("input", { type: "range", min: least, max: most, step: 0.01, value, "aria-label": label });
   input.addEventListener("input", () => {
-    output.textContent = input.valueAsNumber.toFixed(2);
+    shown.textContent = input.valueAsNumber.toFixed(2);
     change(input.valueAsNumber);
   });
   const short = label.replace(/^stage \d+, /, "");
-  return element("label", {}, element("span", {}, short), input, output);
+  return element("label", {}, element("span", {}, short), input, shown);
 }
 
 /** One stage: a bar for each bin at the years a weight of 1 would add, its height the weight. */
