@@ -178,7 +178,7 @@ def plot_life(pictures, ages, contributions):
         axis.annotate(f"{estimate:.0f}", (number + 0.33, estimate), va="center", fontsize=9)
     axis.axhline(0, color="0.3", lw=1)
     axis.set(xticks=[], ylabel="years", xlim=(-0.5, count - 0.5))
-    axis.legend(ncols=4, loc="upper left", frameon=False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
