@@ -53,14 +53,17 @@ def preprocess(parsed):
 def train(parsed):
     """Train a network on a file of crops and record the run."""
     import_keras()
-    from ssrlib import training
+    from ssrlib import recipes, training
 
     changes = {name: value for name, value in (_setting(text) for text in parsed.set)}
     if parsed.epochs is not None:
         changes["epochs"] = parsed.epochs
-    recipe = training.find_recipe(parsed.recipe, **changes)
+    recipe = recipes.find_recipe(parsed.recipe, **changes)
     print(recipe)
-    run = training.train(crops.load_crops(parsed.data), recipe, parsed.out, parsed.seed, parsed.init)
+    faces = crops.join_crops([crops.load_crops(file) for file in parsed.data])
+    run = training.train(
+        faces, recipe, parsed.out, parsed.seed, parsed.init, parsed.teacher, tensorboard=parsed.tensorboard
+    )
     print(f"{parsed.out}: test MAE {run.record['test']['mae']:.2f} years on {run.record['test']['n']} faces, "
           f"{run.record['images_per_second']:.0f} images/s")  # fmt: skip
     return 0
@@ -192,12 +195,15 @@ def _parser():
     add_data_options(sub)
 
     sub = add(train, "train")
-    sub.add_argument("--data", required=True, metavar="FILE.npz", help="crops from 'preprocess'")
+    sub.add_argument("--data", required=True, nargs="+", metavar="FILE.npz", help="crops from 'preprocess'")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder of the run, as results/NAME")
-    sub.add_argument("--recipe", default="paper", help="paper (default) or small")
+    sub.add_argument("--recipe", default="paper", help="paper (default), modern or small")
     sub.add_argument("--epochs", type=int, help="instead of the recipe's")
     sub.add_argument("--seed", type=int, default=0, help="default 0")
     sub.add_argument("--init", metavar="WEIGHTS", help="start from these weights")
+    sub.add_argument("--teacher", metavar="WEIGHTS", action="append", default=[],
+                     help="imitate these, where the recipe has a distillation; may be given several times")  # fmt: skip
+    sub.add_argument("--tensorboard", metavar="DIR", help="write logs for TensorBoard there")
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a field of the recipe")
 
     sub = add(evaluate, "evaluate")
@@ -218,7 +224,7 @@ def _parser():
 
 def _setting(text):
     """Read KEY=VALUE; the value is JSON, or a plain word where the recipe holds one."""
-    from ssrlib.training import Recipe
+    from ssrlib.recipes import Recipe
 
     kinds = {field.name: field.type for field in fields(Recipe)}
     key, separator, value = text.partition("=")

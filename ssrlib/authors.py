@@ -102,7 +102,7 @@ def read_authors(path_or_name, lambda_index=1.0, lambda_width=1.0):
     """
     path = Path(path_or_name)
     if not path.is_file():
-        path = _fetch(str(path_or_name))
+        path = fetch_authors(str(path_or_name))
     theirs = _read_layers(path)
     if "delta_s1" in theirs:
         network, name_pairs = _ssrnet(path, theirs, lambda_index, lambda_width)
@@ -127,7 +127,7 @@ def is_authors_file(path):
         return False
 
 
-def _fetch(name):
+def fetch_authors(name):
     if name not in AUTHORS_WEIGHTS:
         known = ", ".join(AUTHORS_WEIGHTS)
         raise FileNotFoundError(

@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from ssrlib.network import SSRNet, product, stage_features, stream_levels
+from ssrlib.normalization import BatchNormalization
 from ssrlib.stagewise import SoftStagewiseRegression
 
 # Filters of the full network and stride of each depthwise separable convolution.
@@ -43,7 +44,7 @@ def MobileNet(alpha=0.25, image_size=64, batch_norm_momentum=0.99, name="mobilen
     image = keras.Input((image_size, image_size, 3), name="image")
 
     def norm_relu6(features, name):
-        norm = layers.BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_bn")
+        norm = BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_bn")
         return layers.ReLU(6.0, name=f"{name}_relu")(norm(features))
 
     def halve_or_keep(features, stride, convolution, name, **arguments):
@@ -278,7 +279,7 @@ def _trunk(image, momentum):
 
 
 def _norm_relu(features, momentum, name, epsilon=1e-3):
-    norm = layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_norm")
+    norm = BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_norm")
     return layers.ReLU(name=f"{name}_relu")(norm(features))
 
 

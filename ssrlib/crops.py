@@ -128,6 +128,42 @@ def prepare_crops(name, root=None, out=None, crop=None, limit=None, split="all",
     return load_crops(out)
 
 
+def join_crops(parts):
+    """Put the crops of several data sets together, to be learned as one.
+
+    Parameters
+    ----------
+    parts : sequence of Crops
+
+    Returns
+    -------
+    Crops
+        Its table has the column `dataset` besides the columns of all, empty where a set does not know them.
+
+    Raises
+    ------
+    ValueError
+        If the parts were cropped differently.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    ways = [part.record["crop"] for part in parts]
+    if any(way != ways[0] for way in ways):
+        raise ValueError("Crops can only be joined if all were made in the same way; see the records' `crop`.")
+    names = [part.record["dataset"] for part in parts]
+    tables, rejects = (
+        pd.concat([each.assign(dataset=name) for name, each in zip(names, tables, strict=True)], ignore_index=True)
+        for tables in ([part.table for part in parts], [part.rejects for part in parts])
+    )
+    fingerprints = "".join(part.record["fingerprint"] for part in parts)
+    record = {
+        "dataset": "+".join(names),
+        "crop": ways[0],
+        "fingerprint": hashlib.sha256(fingerprints.encode()).hexdigest(),
+    }
+    return Crops(np.concatenate([part.images for part in parts]), tables, rejects, record)
+
+
 def default_crop(name):
     """Return how a data set is cropped unless told otherwise: aligned by 5 landmarks, or whole if it comes cropped."""
     return alignment.WHOLE_PICTURE if datasets.find_dataset(name).precropped else alignment.Crop()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 from keras import layers, ops
 
+from ssrlib.normalization import BatchNormalization
 from ssrlib.stagewise import SoftStagewiseRegression
 
 BATCH_NORM_EPSILON = 1e-3  # Keras 2's default, which the released weights were trained with
@@ -185,7 +186,7 @@ def _stream(image, name, momentum):
     levels, features = [], image
     for block in range(1, 5):
         features = layers.Conv2D(filters, 3, name=f"{name}_conv_{block}")(features)
-        features = layers.BatchNormalization(
+        features = BatchNormalization(
             momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=f"{name}_norm_{block}"
         )(features)
         activate = layers.Activation(activation, name=f"{name}_{activation}_{block}")
@@ -198,16 +199,19 @@ def _stream(image, name, momentum):
 
 def _stage(vectors, bins, dynamic_range, name):
     """Make a stage's p, eta and Delta of the streams' vectors, or its p alone."""
+
+    def dense(units, activation, part):
+        # Never in 16 bits: a step of a bfloat16 is half a year at 60 years.
+        return layers.Dense(units, activation=activation, dtype="float32", name=f"{name}_{part}")
+
     if dynamic_range:
-        delta = layers.Dense(1, activation="tanh", name=f"{name}_delta")(product(vectors, f"{name}_product"))
+        delta = dense(1, "tanh", "delta")(product(vectors, f"{name}_product"))
     reduced = {
-        stream: layers.Dense(bins, activation="relu", name=f"{name}_{stream}_dense")(
-            layers.Dropout(0.2, name=f"{name}_{stream}_drop")(vector)
-        )
+        stream: dense(bins, "relu", f"{stream}_dense")(layers.Dropout(0.2, name=f"{name}_{stream}_drop")(vector))
         for stream, vector in vectors.items()
     }
-    features = layers.Dense(2 * bins, activation="relu", name=f"{name}_features")(product(reduced, f"{name}_bins"))
-    p = layers.Dense(bins, activation="relu", name=f"{name}_p")(features)
+    features = dense(2 * bins, "relu", "features")(product(reduced, f"{name}_bins"))
+    p = dense(bins, "relu", "p")(features)
     if not dynamic_range:
         return (p,)
-    return p, layers.Dense(bins, activation="tanh", name=f"{name}_eta")(features), delta
+    return p, dense(bins, "tanh", "eta")(features), delta

@@ -1,8 +1,10 @@
-"""Training: a recipe, an engine that can be interrupted, and a recorded run."""
+"""Training: an engine that can be interrupted, and ends in a recorded run."""
 
+import contextlib
+import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
@@ -15,118 +17,17 @@ from ssrlib import evaluation, records
 from ssrlib.augmentation import RandomAffine
 from ssrlib.baselines import build_network
 from ssrlib.catalogue import DATASETS
-from ssrlib.weights import load_model, save_weights
+from ssrlib.weights import find_weights, load_model, save_weights
 
 CHECKPOINT_FILE = "checkpoint.weights.h5"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides a training run besides the data and the seed.
-
-    Attributes
-    ----------
-    name : str
-    epochs : int
-    batch_size : int
-    learning_rate : float
-        At the start, for Adam.
-    schedule : str
-        "steps" divides the rate by 10 after a third and again after two thirds of the epochs, as the authors do;
-        "cosine" raises it during the first twentieth of the steps and lets it fall to zero along a cosine.
-    loss : str
-        A Keras loss; the paper's is the mean absolute error.
-    flip, chance, rotation, shear, shift, zoom : float
-        The augmentation, see `augmentation.RandomAffine`.
-    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum
-        The network, see `network.SSRNet`.
-    """
-
-    name: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str = "steps"
-    loss: str = "mean_absolute_error"
-    flip: float = 0.5
-    chance: float = 0.25
-    rotation: float = 20.0
-    shear: float = 0.2
-    shift: float = 0.2
-    zoom: float = 0.2
-    stages: tuple = (3, 3, 3)
-    lambda_index: float = 1.0
-    lambda_width: float = 1.0
-    value_range: float = 101
-    division_floor: float = 0.1
-    batch_norm_momentum: float = 0.99
-
-    def __post_init__(self):
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError("A recipe needs at least one epoch and one picture a batch.")
-        if not self.learning_rate > 0:
-            raise ValueError(f"The learning rate is {self.learning_rate}; it must be above 0.")
-        if self.schedule not in ("steps", "cosine"):
-            raise ValueError(f"There is no schedule called '{self.schedule}'; use 'steps' or 'cosine'.")
-
-    @property
-    def network(self):
-        """The arguments of `baselines.build_network`, without the image size."""
-        names = ("stages", "lambda_index", "lambda_width", "value_range", "division_floor", "batch_norm_momentum")
-        return {"architecture": "ssrnet"} | {name: getattr(self, name) for name in names}
-
-    @property
-    def augmentation(self):
-        """The arguments of `augmentation.RandomAffine`, without the seed."""
-        return {name: getattr(self, name) for name in ("flip", "chance", "rotation", "shear", "shift", "zoom")}
-
-
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe("paper", epochs=90, batch_size=50, learning_rate=0.001),
-        Recipe(
-            "small",
-            epochs=12,
-            batch_size=50,
-            learning_rate=0.002,
-            schedule="cosine",
-            rotation=10.0,
-            shift=0.05,
-            zoom=0.1,
-            batch_norm_momentum=0.9,
-        ),
-    )
-}
-
-
-def find_recipe(name, **changes):
-    """Look a recipe up and change some of its fields.
-
-    Raises
-    ------
-    ValueError
-        If there is no such recipe or field.
-
-    Examples
-    --------
-    >>> find_recipe("paper", epochs=3).epochs
-    3
-    """
-    if name not in RECIPES:
-        raise ValueError(f"There is no recipe called '{name}'; use {', '.join(RECIPES)}.")
-    unknown = changes.keys() - {field.name for field in fields(Recipe)}
-    if unknown:
-        raise ValueError(f"A recipe has no field called '{min(unknown)}'.")
-    return replace(RECIPES[name], **changes)
 
 
 class ShuffledFaces(keras.utils.PyDataset):
     """Batches of crops in an order that depends on the seed and the epoch only, so that a resumed run sees the same."""
 
-    def __init__(self, images, ages, batch_size, seed, first_epoch=0):
+    def __init__(self, images, ages, batch_size, seed, first_epoch=0, outputs=("age",)):
         super().__init__()
-        self.images, self.ages = images, ages
+        self.images, self.ages, self.outputs = images, ages, outputs
         self.batch_size = min(batch_size, len(images))
         self.seed, self.epoch = seed, first_epoch
         self._shuffle()
@@ -137,7 +38,7 @@ class ShuffledFaces(keras.utils.PyDataset):
 
     def __getitem__(self, number):
         chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
-        return self.images[chosen], self.ages[chosen]
+        return self.images[chosen], dict.fromkeys(self.outputs, self.ages[chosen])
 
     def on_epoch_end(self):
         self.epoch += 1
@@ -150,9 +51,10 @@ class ShuffledFaces(keras.utils.PyDataset):
 class _Recorder(keras.callbacks.Callback):
     """Show progress, keep the history, write a checkpoint after each epoch and stop when the loss is no number."""
 
-    def __init__(self, checkpoint, history, key, epochs, title):
+    def __init__(self, checkpoint, history, key, epochs, images, schedule, title):
         super().__init__()
         self.checkpoint, self.history, self.key = checkpoint, history, key
+        self.images, self.schedule = images, schedule
         self.progress = tqdm(total=epochs, initial=len(history), desc=title, unit="epoch")
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -166,15 +68,18 @@ class _Recorder(keras.callbacks.Callback):
             self.progress.close()
             raise FloatingPointError(
                 f"The loss became {logs['loss']} in epoch {epoch + 1}: lower the learning rate "
-                f"(now {float(self.model.optimizer.learning_rate):g}) or set lambda_width below 1."
+                f"(now {self._rate(epoch):g}) or set lambda_width below 1."
             )
+        seconds = self.trained - self.started
         self.history.append(
             {
                 "epoch": epoch + 1,
                 "loss": logs["loss"],
-                "val_mae": logs["val_mean_absolute_error"],
-                "learning_rate": float(self.model.optimizer.learning_rate),
-                "seconds": self.trained - self.started,
+                "mae": _mae(logs),
+                "val_mae": _mae(logs, "val_"),
+                "learning_rate": self._rate(epoch),
+                "seconds": seconds,
+                "images_per_second": self.images / seconds,
             }
         )
         _save_checkpoint(self.model, self.checkpoint, self.key, self.history)
@@ -184,21 +89,29 @@ class _Recorder(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.progress.close()
 
+    def _rate(self, epoch):
+        """Tell the learning rate of the epoch's last step; the optimizer already knows the next one's."""
+        return float(self.schedule((epoch + 1) * self.params["steps"] - 1))
 
-def train(crops, recipe, out, seed=0, init=None):
-    """Train an SSR-Net and record the run; an interrupted run goes on where it was.
+
+def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
+    """Train a network and record the run; an interrupted run goes on where it was.
 
     Parameters
     ----------
     crops : crops.Crops
         Its "train" part is learned, "val" is watched, "test" is used once, at the end.
-    recipe : Recipe
+    recipe : recipes.Recipe
     out : path
         Folder of the run.
     seed : int
         Decides the initial weights, the order of the pictures, the augmentation and the dropout.
     init : str or Path, optional
         Weights to start from (a name, folder or file, see `weights.load_model`), instead of random ones.
+    teachers : sequence of str or Path
+        Weights of the networks whose mean answer is imitated, where the recipe has a `distillation`.
+    tensorboard : path, optional
+        Folder for TensorBoard's logs.
 
     Returns
     -------
@@ -207,13 +120,16 @@ def train(crops, recipe, out, seed=0, init=None):
     Raises
     ------
     ValueError
-        If a split is empty, or the initial weights belong to another network or crop.
+        If a split is empty, the initial weights or a teacher belong to another network or crop, or there are teachers
+        without `distillation` or the reverse.
     FileExistsError
         If the folder holds a finished run of something else.
     FloatingPointError
         If the loss stops being a finite number.
     """
     out = Path(out)
+    if bool(teachers) != bool(recipe.distillation):
+        raise ValueError("Teachers and a recipe's 'distillation' above 0 go together; there is only one of them.")
     parts = {split: crops.split(split) for split in ("train", "val", "test")}
     for split, part in parts.items():
         if not len(part):
@@ -225,13 +141,14 @@ def train(crops, recipe, out, seed=0, init=None):
         "crop": crops.record["crop"],
         "data": {
             "dataset": crops.record["dataset"],
-            "terms": DATASETS[crops.record["dataset"]].terms if crops.record["dataset"] in DATASETS else "unknown",
+            "terms": _terms(crops.record["dataset"]),
             "fingerprint": crops.record["fingerprint"],
             "rejected": len(crops.rejects),
             **{split: len(part) for split, part in parts.items()},
         },
         "seed": seed,
-        "init": None if init is None else Path(init).name,
+        "init": None if init is None else _name_weights(init),
+        "teachers": [_name_weights(teacher) for teacher in teachers],
     }
     key = json.dumps(plan, sort_keys=True)
     if (out / records.RUN_FILE).is_file():
@@ -242,10 +159,15 @@ def train(crops, recipe, out, seed=0, init=None):
     out.mkdir(parents=True, exist_ok=True)
 
     keras.utils.set_random_seed(seed)
-    model = build_network(**network)
+    with _precision(recipe.precision):
+        model = build_network(**network)
     if init is not None:
         _start_from(model, init, plan)
-    history = _fit(model, parts, recipe, seed, out, key)
+    teacher = _join_teachers(teachers, plan) if teachers else None
+    logs = [] if tensorboard is None else [keras.callbacks.TensorBoard(tensorboard)]
+    history = _fit(model, parts, recipe, seed, out, key, teacher, logs)
+    trained, model = model, build_network(**network)  # with all its digits
+    model.set_weights(trained.get_weights())
 
     predictions = pd.concat([_predict(model, parts[split]) for split in ("val", "test")], ignore_index=True)
     results = {
@@ -256,7 +178,7 @@ def train(crops, recipe, out, seed=0, init=None):
     record["median_guess"] = evaluation.median_guess(parts["train"].ages, parts["test"].ages)
     record["parameters"] = model.count_params()
     record["seconds"] = float(history["seconds"].sum())
-    record["images_per_second"] = float(_images_per_epoch(parts, recipe) / history["seconds"].median())
+    record["images_per_second"] = float(history["images_per_second"].median())
     record["backend"] = keras.backend.backend()
     record["devices"] = keras.distribution.list_devices()
     record["processor"] = records.processor()
@@ -268,49 +190,76 @@ def train(crops, recipe, out, seed=0, init=None):
     return records.read_run(out)
 
 
-def _fit(model, parts, recipe, seed, out, key):
-    trainer = keras.Sequential([RandomAffine(**recipe.augmentation, seed=seed), model])
-    steps = max(1, len(parts["train"]) // min(recipe.batch_size, len(parts["train"])))
-    trainer.build((None, *model.input_shape[1:]))
-    trainer.compile(
-        keras.optimizers.Adam(_learning_rate(recipe, steps)),
-        loss=recipe.loss,
-        metrics=["mean_absolute_error"],
-        # TensorFlow cannot compile the warp with XLA, and on a CPU XLA gains nothing; other backends need it.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-    )
-    trainer.optimizer.build(trainer.trainable_variables)
+def _fit(model, parts, recipe, seed, out, key, teacher=None, callbacks=()):
+    size = min(recipe.batch_size, len(parts["train"]))
+    schedule = _learning_rate(recipe, len(parts["train"]) // size)
+    trainer = _build_trainer(model, recipe, schedule, seed, teacher)
     checkpoint = out / CHECKPOINT_FILE
     history = _load_checkpoint(trainer, checkpoint, key)
-    faces = ShuffledFaces(parts["train"].images, parts["train"].ages, recipe.batch_size, seed, len(history))
+    train, val = parts["train"], parts["val"]
+    faces = ShuffledFaces(train.images, train.ages, size, seed, len(history), tuple(trainer.output))
+    images = len(faces) * size
+    averaging = [keras.callbacks.SwapEMAWeights()] if recipe.weight_average else []
+    recorder = _Recorder(checkpoint, history, key, recipe.epochs, images, schedule, f"training {out.name}")
     trainer.fit(
         faces,
         epochs=recipe.epochs,
         initial_epoch=len(history),
-        validation_data=(parts["val"].images, parts["val"].ages),
+        validation_data=(val.images, dict.fromkeys(trainer.output, val.ages)),
         validation_batch_size=256,
         shuffle=False,
         verbose=0,
-        callbacks=[_Recorder(checkpoint, history, key, recipe.epochs, f"training {out.name}")],
+        callbacks=[*averaging, recorder, *callbacks],
     )
     return pd.DataFrame(history)
+
+
+def _build_trainer(model, recipe, schedule, seed, teacher):
+    """Put the augmentation before the model, and what only training needs beside it."""
+    image = keras.Input(model.input_shape[1:])
+    varied = RandomAffine(**recipe.augmentation, seed=seed, dtype="float32")(image)
+    for layer in _colour_layers(recipe, seed):
+        varied = layer(varied)
+    outputs, losses, weights = {}, {}, {}
+    if recipe.distribution:
+        features = [layer.output for layer in model.layers if layer.name.endswith("_flatten")]
+        opened = keras.Model(model.input, [model.output, keras.layers.Concatenate()(features)])
+        outputs["age"], joined = opened(varied)
+        outputs["distribution"] = keras.layers.Dense(101, dtype="float32", name="ages")(joined)
+        losses["distribution"] = _DistributionLoss(recipe.spread)
+        weights["distribution"] = recipe.distribution
+    else:
+        outputs["age"] = model(varied)
+    losses["age"], weights["age"] = recipe.loss, 1.0
+    if teacher is not None:
+        outputs["gap"] = outputs["age"] - keras.ops.stop_gradient(teacher(varied, training=False))
+        losses["gap"], weights["gap"] = _size, recipe.distillation
+    trainer = keras.Model(image, outputs)
+    adam = {"use_ema": recipe.weight_average > 0, "ema_momentum": recipe.weight_average or 0.99}
+    optimizer = keras.optimizers.AdamW if recipe.weight_decay else keras.optimizers.Adam
+    trainer.compile(
+        optimizer(schedule, weight_decay=recipe.weight_decay or None, **adam),
+        loss=losses,
+        loss_weights=weights,
+        metrics={"age": ["mean_absolute_error"]},
+        # TensorFlow cannot compile the warp with XLA, and on a CPU XLA gains nothing; other backends need it.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer
 
 
 def _learning_rate(recipe, steps):
     total = recipe.epochs * steps
     if recipe.schedule == "steps":
-        boundaries = [round(recipe.epochs / 3) * steps, round(recipe.epochs * 2 / 3) * steps]
+        # Keras changes the value after the boundary, not on it.
+        boundaries = [round(recipe.epochs / 3) * steps - 1, round(recipe.epochs * 2 / 3) * steps - 1]
         values = [recipe.learning_rate * factor for factor in (1, 0.1, 0.01)]
         return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
     warm_up = max(1, total // 20)
     return keras.optimizers.schedules.CosineDecay(
         0.0, max(1, total - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-
-
-def _images_per_epoch(parts, recipe):
-    size = min(recipe.batch_size, len(parts["train"]))
-    return len(parts["train"]) // size * size
 
 
 def _predict(model, part):
@@ -322,10 +271,78 @@ def _predict(model, part):
 def _start_from(model, init, plan):
     source, crop, record = load_model(init)
     here, there = plan["network"], record["network"]
-    same = here["architecture"] == there["architecture"] and list(here["stages"]) == there["stages"]
+    same = here["architecture"] == there["architecture"] and list(here["stages"]) == list(there["stages"])
     if not same or asdict(crop) != plan["crop"]:
         raise ValueError(f"The weights '{init}' belong to another network or another crop than this run's.")
     model.set_weights(source.get_weights())
+
+
+def _join_teachers(teachers, plan):
+    """Make one frozen model of several: their mean answer, in years."""
+    image = keras.Input((plan["network"]["image_size"],) * 2 + (3,))
+    answers = []
+    for name in teachers:
+        model, crop, _ = load_model(name)
+        if asdict(crop) != plan["crop"]:
+            raise ValueError(f"The teacher '{name}' belongs to another crop than this run's.")
+        answers.append(model(image, training=False))
+    joined = keras.Model(image, sum(answers) / len(answers), name="teacher")
+    joined.trainable = False
+    return joined
+
+
+def _name_weights(weights):
+    """Name weights in a record: by name, and by hash, for a name may come to mean others."""
+    return {"name": Path(weights).stem, "sha256": hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()}
+
+
+def _terms(datasets):
+    """Say on what terms the data may be used; several sets are joined by a plus."""
+    terms = [DATASETS[name].terms if name in DATASETS else "unknown" for name in datasets.split("+")]
+    return "; ".join(dict.fromkeys(terms))
+
+
+def _colour_layers(recipe, seed):
+    bounds = {"value_range": (0, 255), "seed": seed, "dtype": "float32"}
+    if recipe.brightness:
+        yield keras.layers.RandomBrightness(recipe.brightness, **bounds)
+    if recipe.contrast:
+        yield keras.layers.RandomContrast(recipe.contrast, **bounds)
+    if recipe.erasing:
+        yield keras.layers.RandomErasing(recipe.erasing, **bounds)
+
+
+@contextlib.contextmanager
+def _precision(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class _DistributionLoss(keras.losses.Loss):
+    """Cross-entropy of a softmax over the ages 0 to 100 against a normal distribution about the true age."""
+
+    def __init__(self, spread):
+        super().__init__(name="distribution")
+        self.spread = spread
+
+    def call(self, ages, scores):
+        distances = keras.ops.arange(scores.shape[-1], dtype="float32") - ages
+        wanted = keras.ops.softmax(-((distances / self.spread) ** 2) / 2)
+        return keras.ops.categorical_crossentropy(wanted, scores, from_logits=True)
+
+
+def _size(_, gap):
+    return keras.ops.mean(keras.ops.abs(gap), axis=-1)
+
+
+def _mae(logs, prefix=""):
+    """Find the error in years; Keras names it after the output where there are several."""
+    names = (f"{prefix}age_mean_absolute_error", f"{prefix}mean_absolute_error")
+    return next(logs[name] for name in names if name in logs)
 
 
 def _save_checkpoint(trainer, path, key, history):

@@ -10,7 +10,7 @@ from keras import ops
 
 from ssrlib import records
 from ssrlib.alignment import Crop
-from ssrlib.authors import AUTHORS_WEIGHTS, is_authors_file, read_authors
+from ssrlib.authors import AUTHORS_WEIGHTS, fetch_authors, is_authors_file, read_authors
 from ssrlib.baselines import build_network
 
 RECORD_ATTRIBUTE = "ssrlib"
@@ -59,6 +59,26 @@ def read_record(path):
         raise ValueError(f"'{path}' is not a weights file that ssrlib wrote.") from error
 
 
+def find_weights(weights):
+    """Turn what weights go by into the path of their file; the authors' are fetched.
+
+    Parameters and errors are those of `load_model`.
+
+    Returns
+    -------
+    Path
+    """
+    path = Path(weights)
+    if path.is_file():
+        return path
+    try:
+        return records.find_run(weights) / records.WEIGHTS_FILE
+    except FileNotFoundError as error:
+        if str(weights) not in AUTHORS_WEIGHTS:
+            raise FileNotFoundError(f"{error} The authors' weights are: {', '.join(AUTHORS_WEIGHTS)}.") from None
+        return fetch_authors(str(weights))
+
+
 def load_model(weights):
     """Build the network that some weights belong to and fill it.
 
@@ -85,16 +105,11 @@ def load_model(weights):
     ConnectionError
         If the authors' weights cannot be fetched.
     """
-    path = Path(weights)
-    if not path.is_file():
-        try:
-            path = records.find_run(weights) / records.WEIGHTS_FILE
-        except FileNotFoundError as error:
-            if str(weights) not in AUTHORS_WEIGHTS:
-                raise FileNotFoundError(f"{error} The authors' weights are: {', '.join(AUTHORS_WEIGHTS)}.") from None
-            return _load_authors(weights)
+    path = find_weights(weights)
     if is_authors_file(path):
-        return _load_authors(path)
+        model, network = read_authors(path)
+        record = {"source": f"the authors of the paper: {weights}", "network": network, "crop": asdict(Crop())}
+        return model, Crop(), record
     record = read_record(path)
     model = build_network(**record["network"])
     try:
@@ -112,9 +127,3 @@ def _fill(model, path):
         raise KeyError("The file holds other layers.")
     for variable in model.weights:
         variable.assign(stored[variable.path])
-
-
-def _load_authors(weights):
-    model, network = read_authors(weights)
-    record = {"source": f"the authors of the paper: {weights}", "network": network, "crop": asdict(Crop())}
-    return model, Crop(), record

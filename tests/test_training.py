@@ -1,6 +1,8 @@
 """Training runs on pictures whose brightness is the age: complete, repeatable, and the same after any interruption."""
 
+import hashlib
 import json
+import math
 import pickle
 import signal
 import subprocess
@@ -14,9 +16,12 @@ import pytest
 
 from ssrlib import evaluation, records, training, weights
 from ssrlib.alignment import Crop
+from ssrlib.baselines import build_network
+from ssrlib.catalogue import DATASETS
 from ssrlib.crops import Crops
 from ssrlib.network import SSRNet
-from ssrlib.training import Recipe, ShuffledFaces, find_recipe, train
+from ssrlib.recipes import Recipe
+from ssrlib.training import ShuffledFaces, train
 
 SIZE = 40
 RECIPE = Recipe(  # small and tame: a Delta near -1 would make the loss infinite
@@ -78,13 +83,15 @@ def test_a_run_is_recorded_completely(run):
         "dataset": "made up", "terms": "unknown", "fingerprint": "0", "rejected": 2, "train": 80, "val": 20, "test": 20
     }  # fmt: skip
     assert (record["crop"], record["seed"], record["init"]) == (faces.record["crop"], 4, None)
+    assert record["teachers"] == []
     assert record["parameters"] == SSRNet((3, 2), SIZE).count_params()
     assert record["code"] == records.code_version()
     assert record["backend"] == keras.backend.backend() and record["devices"]
     assert record["versions"]["keras"] == keras.__version__
     # Of the 80 pictures 5 batches of 16 are seen in an epoch.
     assert record["seconds"] == pytest.approx(run.history["seconds"].sum())
-    assert record["images_per_second"] == pytest.approx(80 / run.history["seconds"].median())
+    np.testing.assert_allclose(run.history["images_per_second"], 80 / run.history["seconds"])
+    assert record["images_per_second"] == pytest.approx(run.history["images_per_second"].median())
 
 
 def test_the_history_has_every_epoch_and_the_loss_falls(run):
@@ -145,14 +152,19 @@ class Waiting(training._Recorder):
             signal.pause()
 
 training._Recorder = Waiting
-training.train(*pickle.loads(Path(sys.argv[1]).read_bytes()), seed=4)
+training.train(*pickle.loads(Path(sys.argv[1]).read_bytes()))
 """
 
 
 @pytest.mark.slow
-def test_a_killed_process_goes_on_as_if_nothing_had_happened(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["plain", "modern"])
+def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_run, tmp_path, monkeypatch):
     out = tmp_path / "killed"
-    (tmp_path / "job").write_bytes(pickle.dumps((bright_faces(), RECIPE, out)))
+    whole, job = {
+        "plain": (run, (bright_faces(), RECIPE, out, 4)),
+        "modern": (modern_run, (bright_faces(), MODERN, out, 4, None, [run.folder])),
+    }[kind]
+    (tmp_path / "job").write_bytes(pickle.dumps(job))
     command = [sys.executable, "-c", KILLED, str(tmp_path / "job")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout.readline() == "in the third epoch\n"
@@ -168,9 +180,9 @@ def test_a_killed_process_goes_on_as_if_nothing_had_happened(run, tmp_path, monk
     with monkeypatch.context() as patch:
         patch.setattr(records, "write_run", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train(bright_faces(), RECIPE, out, seed=4)
+            train(*job)
     assert epochs == [2], "only the third epoch was missing"
-    assert_same_run(train(bright_faces(), RECIPE, out, seed=4), run)
+    assert_same_run(train(*job), whole)
     assert epochs == [2], "and now none"
     assert not (out / training.CHECKPOINT_FILE).exists()
 
@@ -219,6 +231,112 @@ def test_a_run_may_start_from_weights(run, tmp_path, monkeypatch):
         np.testing.assert_array_equal(one, another)
 
 
+def test_a_record_names_initial_weights_by_name_and_hash(run, tmp_path):
+    again = train(bright_faces(), replace(RECIPE, epochs=1), tmp_path / "next", init=run.folder)
+    digest = hashlib.sha256(run.weights.read_bytes()).hexdigest()
+    assert again.record["init"] == {"name": "whole", "sha256": digest}
+
+
+# What only training has: averaged weights, weight decay, a second loss, teachers, colours, 16 bits.
+MODERN = replace(
+    RECIPE, weight_average=0.9, weight_decay=0.01, distribution=0.5, distillation=0.3, precision="mixed_bfloat16",
+    brightness=0.1, contrast=0.1, erasing=0.5,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def modern_run(run, tmp_path_factory):
+    return train(bright_faces(), MODERN, tmp_path_factory.mktemp("modern") / "whole", 4, teachers=[run.folder])
+
+
+def test_everything_at_once_trains_a_plain_network(modern_run, run):
+    record = modern_run.record
+    assert record["network"] == run.record["network"], "nothing of it is left in the network"
+    assert record["parameters"] == run.record["parameters"]
+    assert [teacher["name"] for teacher in record["teachers"]] == ["whole"]
+    assert modern_run.history["mae"].iloc[-1] < modern_run.history["mae"].iloc[0] < modern_run.history["loss"].iloc[0]
+    assert keras.config.dtype_policy().name == "float32", "the precision is the run's own"
+    model = weights.load_model(modern_run.folder)[0]
+    assert {variable.dtype for variable in model.weights} == {"float32"}
+
+
+def test_an_average_is_what_is_kept(tmp_path):
+    """With a momentum near 1 the average of few steps is close to the beginning, where the weights no longer are."""
+    one = replace(RECIPE, epochs=1)
+    moved, kept = (
+        weights.load_model(train(bright_faces(), recipe, tmp_path / name, 4).folder)[0]
+        for name, recipe in (("plain", one), ("averaged", replace(one, weight_average=0.9999)))
+    )
+    keras.utils.set_random_seed(4)
+    start = build_network(**one.network, image_size=SIZE)
+    distances = [
+        sum(np.abs(a - b).sum() for a, b in zip(_trained(model), _trained(start), strict=True))
+        for model in (moved, kept)
+    ]
+    assert distances[1] < 0.7 * distances[0]
+
+
+def _trained(model):
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
+def test_teachers_and_distillation_go_together(run, tmp_path):
+    with pytest.raises(ValueError, match="go together"):
+        train(bright_faces(), RECIPE, tmp_path / "run", teachers=[run.folder])
+    with pytest.raises(ValueError, match="go together"):
+        train(bright_faces(), replace(RECIPE, distillation=0.5), tmp_path / "run")
+
+
+def test_a_teacher_must_know_the_same_crop(run, tmp_path):
+    faces = bright_faces()
+    faces.record["crop"]["margin"] = 0.1
+    with pytest.raises(ValueError, match=r"teacher .* belongs to another crop"):
+        train(faces, replace(RECIPE, distillation=0.5), tmp_path / "run", teachers=[run.folder])
+
+
+def test_a_student_follows_its_teacher_where_the_ages_are_silent(run):
+    """The gap is measured on the pictures that the student sees, and does not move the teacher."""
+    teacher = training._join_teachers([run.folder, run.folder], run.record)
+    model = SSRNet((3, 2), SIZE, value_range=90)
+    trainer = training._build_trainer(model, replace(RECIPE, distillation=1.0), 0.001, 0, teacher)
+    pictures = bright_faces().images[:8].astype("float32")
+    gap = np.asarray(trainer(pictures, training=False)["gap"])
+    expected = np.asarray(model(pictures)) - np.asarray(weights.load_model(run.folder)[0](pictures))
+    np.testing.assert_allclose(gap, expected, rtol=1e-4, atol=1e-3)
+    assert len(trainer.trainable_variables) == len(model.trainable_variables)
+
+
+def test_the_distribution_loss_by_hand():
+    """Two classes a spread apart: weights exp(0) and exp(-1/2) against even odds cost log 2 each."""
+    loss = training._DistributionLoss(spread=1.0)
+    assert float(loss(np.float32([[0]]), np.zeros((1, 2), "float32"))) == pytest.approx(math.log(2), rel=1e-5)
+    # A softmax of (1, 0): the true age's share is 1 / (1 + exp(-1/2)).
+    share = 1 / (1 + math.exp(-0.5))
+    expected = -share * math.log(1 / (1 + math.exp(-1))) - (1 - share) * math.log(1 / (1 + math.exp(1)))
+    assert float(loss(np.float32([[0]]), np.float32([[1, 0]]))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("field", "value"), [("brightness", 0.2), ("contrast", 0.2), ("erasing", 1.0)])
+def test_colours_change_while_training_only(field, value):
+    (layer,) = training._colour_layers(replace(RECIPE, **{field: value}), seed=0)
+    pictures = bright_faces().images[:4].astype("float32")
+    np.testing.assert_array_equal(np.asarray(layer(pictures, training=False)), pictures)
+    changed = np.asarray(layer(pictures, training=True))
+    assert changed.min() >= 0 and changed.max() <= 255
+    assert (np.abs(changed - pictures).mean(axis=(1, 2, 3)) > 0.5).sum() >= 3
+
+
+def test_logs_for_tensorboard(tmp_path):
+    train(bright_faces(), replace(RECIPE, epochs=1), tmp_path / "run", tensorboard=tmp_path / "logs")
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
+
+
+def test_joined_sets_name_the_terms_of_all():
+    assert training._terms("drawn+utkface") == f"{DATASETS['drawn'].terms}; {DATASETS['utkface'].terms}"
+    assert training._terms("utkface+utkface") == DATASETS["utkface"].terms
+    assert training._terms("made up") == "unknown"
+
+
 @pytest.mark.parametrize("change", ["stages", "crop"])
 def test_initial_weights_must_fit(run, tmp_path, no_training, change):
     faces, recipe = bright_faces(), RECIPE
@@ -236,8 +354,8 @@ def rates(recipe, steps):
 
 
 def test_steps_divide_the_rate_by_ten_after_each_third():
-    # 6 epochs of 5 steps: thirds end with steps 10 and 20. Keras changes the rate after the first step beyond.
-    expected = [0.01] * 11 + [0.001] * 10 + [0.0001] * 9
+    # 6 epochs of 5 steps: thirds end with steps 10 and 20.
+    expected = [0.01] * 10 + [0.001] * 10 + [0.0001] * 10
     np.testing.assert_allclose(rates(replace(RECIPE, epochs=6, learning_rate=0.01), 5), expected, rtol=1e-5)
 
 
@@ -249,37 +367,6 @@ def test_cosine_warms_up_for_a_twentieth_and_falls_to_zero():
     assert float(training._learning_rate(recipe, 10)(40)) == pytest.approx(0, abs=1e-8)
 
 
-def test_the_papers_recipe():
-    paper = find_recipe("paper")
-    assert (paper.epochs, paper.batch_size, paper.learning_rate, paper.loss) == (90, 50, 1e-3, "mean_absolute_error")
-    assert paper.network == {"architecture": "ssrnet", "stages": (3, 3, 3), "lambda_index": 1.0, "lambda_width": 1.0,
-                             "value_range": 101, "division_floor": 0.1, "batch_norm_momentum": 0.99}  # fmt: skip
-
-
-def test_recipes_change_by_field():
-    changed = find_recipe("paper", epochs=2, stages=(5, 2))
-    assert changed == replace(training.RECIPES["paper"], epochs=2, stages=(5, 2))
-    with pytest.raises(ValueError, match="no recipe called 'large'; use paper, small"):
-        find_recipe("large")
-    with pytest.raises(ValueError, match="no field called 'momentum'"):
-        find_recipe("paper", momentum=0.9)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"epochs": 0}, "at least one epoch"),
-        ({"batch_size": 0}, "one picture a batch"),
-        ({"learning_rate": 0}, "learning rate is 0"),
-        ({"learning_rate": float("nan")}, "learning rate is nan"),
-        ({"schedule": "linear"}, "no schedule called 'linear'"),
-    ],
-)
-def test_impossible_recipes_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        replace(RECIPE, **change)
-
-
 def test_every_epoch_has_each_picture_once_in_an_order_of_its_own():
     images, ages = np.arange(12)[:, None], np.arange(12.0)[:, None]
     faces = ShuffledFaces(images, ages, batch_size=5, seed=3)
@@ -287,7 +374,7 @@ def test_every_epoch_has_each_picture_once_in_an_order_of_its_own():
     for epoch in range(3):
         assert len(faces) == 2
         batches = [faces[number] for number in range(2)]
-        assert all(len(x) == len(y) == 5 and np.array_equal(x, y) for x, y in batches)
+        assert all(len(x) == len(y["age"]) == 5 and np.array_equal(x, y["age"]) for x, y in batches)
         seen = np.concatenate([x[:, 0] for x, _ in batches])
         assert len(set(seen)) == 10
         # A run that goes on begins with this epoch's order.

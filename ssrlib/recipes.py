@@ -1,0 +1,166 @@
+"""Recipes: everything that decides a training run besides the data and the seed."""
+
+import inspect
+from dataclasses import dataclass, fields, replace
+
+from ssrlib.baselines import ARCHITECTURES
+
+SCHEDULES = ("steps", "cosine")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way to train a network.
+
+    Attributes
+    ----------
+    name : str
+    epochs : int
+    batch_size : int
+    learning_rate : float
+        The highest one, for Adam.
+    schedule : str
+        "steps" divides the rate by 10 after a third and again after two thirds of the epochs, as the authors do;
+        "cosine" raises it during the first twentieth of the steps and lets it fall to zero along a cosine.
+    loss : str
+        A Keras loss; the paper's is the mean absolute error.
+    weight_decay : float
+        Above 0 for AdamW; a share of the weights, times the learning rate, taken off each step.
+    weight_average : float
+        Momentum of an exponential moving average of the weights, which is what is validated and kept; 0 for none.
+    distribution : float
+        Weight of a second loss, which is there in training only: from the features that the stages read, a softmax over
+        the ages 0 to 100 is learned, with cross-entropy against a normal distribution about the true age. SSR-Net only.
+    spread : float
+        Standard deviation of that distribution, in years.
+    distillation : float
+        Weight of a third loss: the mean absolute difference to the answers of teachers to the same varied pictures.
+    precision : str
+        "float32", or one of Keras's mixed policies, in which convolutions count with 16 bits.
+    flip, chance, rotation, shear, shift, zoom : float
+        The augmentation, see `augmentation.RandomAffine`.
+    brightness, contrast : float
+        Largest change of brightness as a share of 255, and of contrast as a share, see Keras's layers of these names.
+    erasing : float
+        Chance that a rectangle of a picture is replaced by noise, see `keras.layers.RandomErasing`.
+    architecture : str
+        See `baselines.ARCHITECTURES`.
+    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum
+        The network, see `network.SSRNet`; other architectures take those of them that they know.
+
+    Raises
+    ------
+    ValueError
+        If a field has a value that cannot be.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str = "steps"
+    loss: str = "mean_absolute_error"
+    weight_decay: float = 0.0
+    weight_average: float = 0.0
+    distribution: float = 0.0
+    spread: float = 2.0
+    distillation: float = 0.0
+    precision: str = "float32"
+    flip: float = 0.5
+    chance: float = 0.25
+    rotation: float = 20.0
+    shear: float = 0.2
+    shift: float = 0.2
+    zoom: float = 0.2
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erasing: float = 0.0
+    architecture: str = "ssrnet"
+    stages: tuple = (3, 3, 3)
+    lambda_index: float = 1.0
+    lambda_width: float = 1.0
+    value_range: float = 101
+    division_floor: float = 0.1
+    batch_norm_momentum: float = 0.99
+
+    def __post_init__(self):
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ValueError("A recipe needs at least one epoch and one picture a batch.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"The learning rate is {self.learning_rate}; it must be above 0.")
+        if not 0 <= self.weight_average < 1:
+            raise ValueError(f"The weight average has a momentum of {self.weight_average}; it must be 0 to below 1.")
+        if not self.spread > 0:
+            raise ValueError(f"The spread of the ages is {self.spread} years; it must be above 0.")
+        for name, value, known in (
+            ("schedule", self.schedule, SCHEDULES),
+            ("precision", self.precision, PRECISIONS),
+            ("architecture", self.architecture, ARCHITECTURES),
+        ):
+            if value not in known:
+                raise ValueError(f"There is no {name} called '{value}'; use {', '.join(known)}.")
+        if self.distribution and self.architecture != "ssrnet":
+            raise ValueError("The second loss reads the features of SSR-Net's stages; other networks have none.")
+
+    @property
+    def network(self):
+        """The arguments of `baselines.build_network`, without the image size."""
+        known = inspect.signature(ARCHITECTURES[self.architecture]).parameters
+        return {"architecture": self.architecture} | {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name in known.keys() - {"name"}
+        }
+
+    @property
+    def augmentation(self):
+        """The arguments of `augmentation.RandomAffine`, without the seed."""
+        return {name: getattr(self, name) for name in ("flip", "chance", "rotation", "shear", "shift", "zoom")}
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("paper", epochs=90, batch_size=50, learning_rate=0.001),
+        Recipe(
+            "modern",
+            epochs=90,
+            batch_size=50,
+            learning_rate=0.002,
+            schedule="cosine",
+            weight_average=0.999,
+            precision="mixed_bfloat16",
+        ),
+        Recipe(
+            "small",
+            epochs=12,
+            batch_size=50,
+            learning_rate=0.002,
+            schedule="cosine",
+            rotation=10.0,
+            shift=0.05,
+            zoom=0.1,
+            batch_norm_momentum=0.9,
+        ),
+    )
+}
+
+
+def find_recipe(name, **changes):
+    """Look a recipe up and change some of its fields.
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe or field.
+
+    Examples
+    --------
+    >>> find_recipe("paper", epochs=3).epochs
+    3
+    """
+    if name not in RECIPES:
+        raise ValueError(f"There is no recipe called '{name}'; use {', '.join(RECIPES)}.")
+    unknown = changes.keys() - {field.name for field in fields(Recipe)}
+    if unknown:
+        raise ValueError(f"A recipe has no field called '{min(unknown)}'.")
+    return replace(RECIPES[name], **changes)
