@@ -20,6 +20,7 @@ from ssrlib.catalogue import DATASETS
 from ssrlib.weights import find_weights, load_model, save_weights
 
 CHECKPOINT_FILE = "checkpoint.weights.h5"
+VALIDATION_BATCH = 256
 
 
 class ShuffledFaces(keras.utils.PyDataset):
@@ -159,13 +160,14 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     out.mkdir(parents=True, exist_ok=True)
 
     keras.utils.set_random_seed(seed)
-    with _precision(recipe.precision):
-        model = build_network(**network)
-    if init is not None:
-        _start_from(model, init, plan)
-    teacher = _join_teachers(teachers, plan) if teachers else None
     logs = [] if tensorboard is None else [keras.callbacks.TensorBoard(tensorboard)]
-    history = _fit(model, parts, recipe, seed, out, key, teacher, logs)
+    with _devices(recipe.batch_size):
+        with _precision(recipe.precision):
+            model = build_network(**network)
+        if init is not None:
+            _start_from(model, init, plan)
+        teacher = _join_teachers(teachers, plan) if teachers else None
+        history = _fit(model, parts, recipe, seed, out, key, teacher, logs)
     trained, model = model, build_network(**network)  # with all its digits
     model.set_weights(trained.get_weights())
 
@@ -196,7 +198,7 @@ def _fit(model, parts, recipe, seed, out, key, teacher=None, callbacks=()):
     trainer = _build_trainer(model, recipe, schedule, seed, teacher)
     checkpoint = out / CHECKPOINT_FILE
     history = _load_checkpoint(trainer, checkpoint, key)
-    train, val = parts["train"], parts["val"]
+    train = parts["train"]
     faces = ShuffledFaces(train.images, train.ages, size, seed, len(history), tuple(trainer.output))
     images = len(faces) * size
     averaging = [keras.callbacks.SwapEMAWeights()] if recipe.weight_average else []
@@ -205,8 +207,8 @@ def _fit(model, parts, recipe, seed, out, key, teacher=None, callbacks=()):
         faces,
         epochs=recipe.epochs,
         initial_epoch=len(history),
-        validation_data=(val.images, dict.fromkeys(trainer.output, val.ages)),
-        validation_batch_size=256,
+        validation_data=_validation_data(parts["val"], trainer.output),
+        validation_batch_size=VALIDATION_BATCH,
         shuffle=False,
         verbose=0,
         callbacks=[*averaging, recorder, *callbacks],
@@ -241,7 +243,7 @@ def _build_trainer(model, recipe, schedule, seed, teacher):
         optimizer(schedule, weight_decay=recipe.weight_decay or None, **adam),
         loss=losses,
         loss_weights=weights,
-        metrics={"age": ["mean_absolute_error"]},
+        weighted_metrics={"age": ["mean_absolute_error"]},
         # TensorFlow cannot compile the warp with XLA, and on a CPU XLA gains nothing; other backends need it.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
@@ -281,8 +283,9 @@ def _join_teachers(teachers, plan):
     """Make one frozen model of several: their mean answer, in years."""
     image = keras.Input((plan["network"]["image_size"],) * 2 + (3,))
     answers = []
-    for name in teachers:
+    for number, name in enumerate(teachers):
         model, crop, _ = load_model(name)
+        model.name = f"teacher_{number}"  # Keras wants the parts of a model to have different names
         if asdict(crop) != plan["crop"]:
             raise ValueError(f"The teacher '{name}' belongs to another crop than this run's.")
         answers.append(model(image, training=False))
@@ -310,6 +313,28 @@ def _colour_layers(recipe, seed):
         yield keras.layers.RandomContrast(recipe.contrast, **bounds)
     if recipe.erasing:
         yield keras.layers.RandomErasing(recipe.erasing, **bounds)
+
+
+def _devices(batch_size):
+    """Share each batch out among all devices, which Keras does with JAX only; elsewhere the first device has it all."""
+    count = _count_devices()
+    if count == 1:
+        return contextlib.nullcontext()
+    if batch_size % count or VALIDATION_BATCH % count:
+        raise ValueError(f"A batch of {batch_size} cannot be shared out evenly among {count} devices; change either.")
+    return keras.distribution.DataParallel().scope()
+
+
+def _count_devices():
+    return len(keras.distribution.list_devices()) if keras.backend.backend() == "jax" else 1
+
+
+def _validation_data(val, outputs):
+    """Fill the last batch up with pictures that do not count, until it can be shared out among the devices."""
+    count = len(val) + -len(val) % _count_devices()
+    chosen = np.arange(count) % len(val)
+    counts = (np.arange(count) < len(val)).astype(np.float32)
+    return val.images[chosen], dict.fromkeys(outputs, val.ages[chosen]), dict.fromkeys(outputs, counts)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import pickle
 import signal
 import subprocess
@@ -185,6 +186,41 @@ def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_r
     assert_same_run(train(*job), whole)
     assert epochs == [2], "and now none"
     assert not (out / training.CHECKPOINT_FILE).exists()
+
+
+TWO_DEVICES = """
+import pickle, sys
+from pathlib import Path
+from ssrlib.backend import import_keras
+keras = import_keras()
+from ssrlib import training
+assert len(keras.distribution.list_devices()) == int(sys.argv[2])
+faces, recipe, out = pickle.loads(Path(sys.argv[1]).read_bytes())
+training.train(faces, recipe, out + sys.argv[2], 4)
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_learn_what_one_does(tmp_path):
+    """Neither the 21 validation pictures nor the 21 for the test can be shared out evenly."""
+    (tmp_path / "job").write_bytes(pickle.dumps((bright_faces(123), RECIPE, str(tmp_path / "run"))))
+    for count in ("1", "2"):
+        environment = os.environ | {
+            "KERAS_BACKEND": "jax", "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"
+        }  # fmt: skip
+        command = [sys.executable, "-c", TWO_DEVICES, str(tmp_path / "job"), count]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    one, two = (records.read_run(tmp_path / f"run{count}") for count in "12")
+    assert [len(run.record["devices"]) for run in (one, two)] == [1, 2]
+    columns = ["epoch", "loss", "val_mae", "learning_rate"]
+    pd.testing.assert_frame_equal(one.history[columns], two.history[columns], rtol=5e-3)
+    pd.testing.assert_frame_equal(one.predictions, two.predictions, rtol=5e-3)
+
+
+def test_a_batch_must_go_into_the_devices(monkeypatch):
+    monkeypatch.setattr(training, "_count_devices", lambda: 3)
+    with pytest.raises(ValueError, match="batch of 50 cannot be shared out evenly among 3 devices"):
+        training._devices(50)
 
 
 def test_a_checkpoint_of_another_plan_is_not_used(tmp_path):
