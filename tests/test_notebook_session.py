@@ -13,8 +13,9 @@ import pytest
 from ssrlib import backend, crops, datasets, notebook, records, training
 from ssrlib.alignment import Crop
 from ssrlib.crops import Crops
+from ssrlib.recipes import Recipe
 
-RECIPE = training.Recipe("tiny", epochs=1, batch_size=8, learning_rate=1e-3)
+RECIPE = Recipe("tiny", epochs=1, batch_size=8, learning_rate=1e-3)
 
 
 @pytest.fixture(autouse=True)
