@@ -120,7 +120,7 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("paper", epochs=90, batch_size=50, learning_rate=0.001),
+        Recipe("paper", epochs=90, batch_size=50, learning_rate=0.001, division_floor=0.0),
         Recipe(
             "modern",
             epochs=90,

@@ -158,6 +158,7 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
             return run
         raise FileExistsError(f"'{out}' holds another finished run; choose another folder or remove it.")
     out.mkdir(parents=True, exist_ok=True)
+    code = records.code_version()  # now, while the files on disk are those that were imported
 
     keras.utils.set_random_seed(seed)
     logs = [] if tensorboard is None else [keras.callbacks.TensorBoard(tensorboard)]
@@ -184,7 +185,7 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     record["backend"] = keras.backend.backend()
     record["devices"] = keras.distribution.list_devices()
     record["processor"] = records.processor()
-    record["code"] = records.code_version()
+    record["code"] = code
     record["versions"] = records.library_versions()
     save_weights(model, record, out / records.WEIGHTS_FILE)
     records.write_run(out, record, history, predictions)
