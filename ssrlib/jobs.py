@@ -107,4 +107,3 @@ def save_arrays(file, arrays):
     with temporary.open("wb") as stream:
         np.savez(stream, **arrays)
     os.replace(temporary, file)
-

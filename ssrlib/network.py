@@ -25,6 +25,36 @@ class Stream(NamedTuple):
 STREAMS = {"x": Stream(32, "relu", layers.AveragePooling2D), "s": Stream(16, "tanh", layers.MaxPooling2D)}
 
 
+@keras.saving.register_keras_serializable(package="ssrlib")
+class LeakyGradientReLU(layers.Layer):
+    """A ReLU that lets a part of the gradient through where it is off.
+
+    An ordinary ReLU that is off for every picture never learns again. The values of this one are those of a ReLU, to
+    the last digit, and its gradient is that of a leaky ReLU.
+
+    Parameters
+    ----------
+    leak : float
+        Gradient for values below 0, 0 to 1.
+
+    Examples
+    --------
+    >>> ops.convert_to_numpy(LeakyGradientReLU(0.1)([-2.0, 3.0])).tolist()
+    [0.0, 3.0]
+    """
+
+    def __init__(self, leak, **kwargs):
+        super().__init__(**kwargs)
+        self.leak = leak
+
+    def call(self, values):
+        leaky = ops.maximum(values, self.leak * values)
+        return leaky + ops.stop_gradient(ops.relu(values) - leaky)
+
+    def get_config(self):
+        return super().get_config() | {"leak": self.leak}
+
+
 def SSRNet(
     stages=(3, 3, 3),
     image_size=64,
@@ -35,6 +65,7 @@ def SSRNet(
     streams="xs",
     dynamic_range=True,
     batch_norm_momentum=0.99,
+    leak=0.0,
     return_heads=False,
     name="ssrnet",
 ):
@@ -58,6 +89,9 @@ def SSRNet(
     batch_norm_momentum : float
         How slowly the running means of batch normalization follow, 0 to 1. The authors' 0.99 needs some thousand
         steps of training before the network predicts as well as it has learned; short runs want less.
+    leak : float
+        Gradient of the heads' ReLUs where they are off, 0 to 1. It is felt in training only: above 0, a unit that is
+        off for every picture can come back, see `LeakyGradientReLU`.
     return_heads : bool
         Return the heads of every stage as well, see `stage_heads`.
     name : str
@@ -93,7 +127,7 @@ def SSRNet(
     levels = stream_levels(image, streams, batch_norm_momentum)
     blocks = (4, 2, 1) if len(stages) < 4 else itertools.chain((4, 3, 2), itertools.repeat(1))
     heads = [
-        _stage(stage_features(levels, block, f"stage_{k}"), bins, dynamic_range, f"stage_{k}")
+        _stage(stage_features(levels, block, f"stage_{k}"), bins, dynamic_range, leak, f"stage_{k}")
         for k, (bins, block) in enumerate(zip(stages, blocks, strict=False), start=1)
     ]
     value = SoftStagewiseRegression(value_range, lambda_index, lambda_width, division_floor, name="prediction")(heads)
@@ -120,6 +154,45 @@ def stage_heads(model):
         if found := re.fullmatch(r"stage_(\d+)_(p|eta|delta)", layer.name):
             outputs[f"{found[2]}_{found[1]}"] = layer.output
     return keras.Model(model.input, outputs, name=model.name)
+
+
+def enliven_heads(model, seed):
+    """Draw the dense layers of an SSR-Net's stages anew, so that no ReLU among them is dead at the start.
+
+    The answer of a stage passes through three ReLUs in a row. One that is 0 for every picture learns nothing any more
+    and takes what is behind it with it: in most released weights all p and eta are constants, and only Delta still
+    sees the picture. Positive biases and small weights keep every bin open until it has learned something.
+
+    Parameters
+    ----------
+    model : keras.Model
+        An SSR-Net; changed in place. Its convolutions keep their weights.
+    seed : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = SSRNet(return_heads=True)
+    >>> enliven_heads(model, seed=0)
+    >>> heads = model.predict(np.zeros((1, 64, 64, 3)), verbose=0)
+    >>> all((heads[f"p_{k}"] > 0).all() for k in (1, 2, 3))
+    True
+    """
+    biases = {"x_dense": 1.0, "s_dense": 1.0, "features": 0.5, "eta": 0.0, "delta": 0.0}
+    for number, layer in enumerate(model.layers):
+        if not (part := head_part(layer)):
+            continue
+        # Half as wide as Keras's default draws them.
+        draw = keras.initializers.VarianceScaling(0.25, "fan_avg", "uniform", seed=1000 * seed + number)
+        layer.kernel.assign(draw(layer.kernel.shape))
+        # With equal p of 1 / (s + 1) the first answer of (3, 3, 3) is 36 years, about the mean of most data sets.
+        layer.bias.assign(ops.full(layer.bias.shape, biases.get(part, 1 / (layer.units + 1))))
+
+
+def head_part(layer):
+    """Name a dense layer of an SSR-Net's stage without its number: `x_dense`, `features`, `p`...; else give None."""
+    found = re.fullmatch(r"stage_\d+_(\w+)", layer.name)
+    return found[1] if found and isinstance(layer, layers.Dense) else None
 
 
 def stream_levels(image, streams="xs", batch_norm_momentum=0.99):
@@ -186,9 +259,9 @@ def _stream(image, name, momentum):
     levels, features = [], image
     for block in range(1, 5):
         features = layers.Conv2D(filters, 3, name=f"{name}_conv_{block}")(features)
-        features = BatchNormalization(
-            momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=f"{name}_norm_{block}"
-        )(features)
+        features = BatchNormalization(momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=f"{name}_norm_{block}")(
+            features
+        )
         activate = layers.Activation(activation, name=f"{name}_{activation}_{block}")
         pool = pooling(2, name=f"{name}_pool_{block}") if block < 4 else lambda unpooled: unpooled
         # The largest tanh is the tanh of the largest: pooling first leaves a quarter of them to compute.
@@ -197,8 +270,9 @@ def _stream(image, name, momentum):
     return levels
 
 
-def _stage(vectors, bins, dynamic_range, name):
+def _stage(vectors, bins, dynamic_range, leak, name):
     """Make a stage's p, eta and Delta of the streams' vectors, or its p alone."""
+    relu = LeakyGradientReLU(leak) if leak else "relu"
 
     def dense(units, activation, part):
         # Never in 16 bits: a step of a bfloat16 is half a year at 60 years.
@@ -207,11 +281,11 @@ def _stage(vectors, bins, dynamic_range, name):
     if dynamic_range:
         delta = dense(1, "tanh", "delta")(product(vectors, f"{name}_product"))
     reduced = {
-        stream: dense(bins, "relu", f"{stream}_dense")(layers.Dropout(0.2, name=f"{name}_{stream}_drop")(vector))
+        stream: dense(bins, relu, f"{stream}_dense")(layers.Dropout(0.2, name=f"{name}_{stream}_drop")(vector))
         for stream, vector in vectors.items()
     }
-    features = dense(2 * bins, "relu", "features")(product(reduced, f"{name}_bins"))
-    p = dense(bins, "relu", "p")(features)
+    features = dense(2 * bins, relu, "features")(product(reduced, f"{name}_bins"))
+    p = dense(bins, relu, "p")(features)
     if not dynamic_range:
         return (p,)
     return p, dense(bins, "tanh", "eta")(features), delta

@@ -7,6 +7,7 @@ from ssrlib.baselines import ARCHITECTURES
 
 SCHEDULES = ("steps", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+HEADS = ("kept", "fresh")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Recipe:
         Standard deviation of that distribution, in years.
     distillation : float
         Weight of a third loss: the mean absolute difference to the answers of teachers to the same varied pictures.
+    heads : str
+        "kept" starts with the heads of the initial weights, or with Keras's default ones; "fresh" with ones of which
+        none is dead (`network.enliven_heads`), and takes from initial weights, which may then be another network's,
+        only what lies before the heads.
     precision : str
         "float32", or one of Keras's mixed policies, in which convolutions count with 16 bits.
     flip, chance, rotation, shear, shift, zoom : float
@@ -46,7 +51,7 @@ class Recipe:
         Chance that a rectangle of a picture is replaced by noise, see `keras.layers.RandomErasing`.
     architecture : str
         See `baselines.ARCHITECTURES`.
-    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum
+    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum, leak
         The network, see `network.SSRNet`; other architectures take those of them that they know.
 
     Raises
@@ -66,6 +71,7 @@ class Recipe:
     distribution: float = 0.0
     spread: float = 2.0
     distillation: float = 0.0
+    heads: str = "kept"
     precision: str = "float32"
     flip: float = 0.5
     chance: float = 0.25
@@ -83,6 +89,7 @@ class Recipe:
     value_range: float = 101
     division_floor: float = 0.1
     batch_norm_momentum: float = 0.99
+    leak: float = 0.0
 
     def __post_init__(self):
         if self.epochs < 1 or self.batch_size < 1:
@@ -96,6 +103,7 @@ class Recipe:
         for name, value, known in (
             ("schedule", self.schedule, SCHEDULES),
             ("precision", self.precision, PRECISIONS),
+            ("kind of heads", self.heads, HEADS),
             ("architecture", self.architecture, ARCHITECTURES),
         ):
             if value not in known:

@@ -14,6 +14,7 @@ import pandas as pd
 
 RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE = "run.json", "history.csv", "predictions.csv.gz"
 WEIGHTS_FILE = "model.weights.h5"
+UNFINISHED_FILE = "unfinished.json"  # what `run.json` will say, but for the results
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,21 @@ def write_run(folder, record, history, predictions):
 
     Each file appears whole or not at all.
     """
-    write_atomically(folder / HISTORY_FILE, history.to_csv(index=False).encode())
+    write_history(folder, history)
     # No time stamp inside: the same predictions give the same bytes.
     write_atomically(folder / PREDICTIONS_FILE, gzip.compress(predictions.to_csv(index=False).encode(), mtime=0))
     write_atomically(folder / RUN_FILE, (json.dumps(record, indent=2) + "\n").encode())
+    (folder / UNFINISHED_FILE).unlink(missing_ok=True)
+
+
+def write_unfinished(folder, record):
+    """Record a run before its first epoch, so that one that never ends can still be read."""
+    write_atomically(folder / UNFINISHED_FILE, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def write_history(folder, history):
+    """Write a run's table of epochs; those of a run that is not finished are the epochs so far."""
+    write_atomically(folder / HISTORY_FILE, history.to_csv(index=False).encode())
 
 
 def write_table(name, table, about):
@@ -128,29 +140,43 @@ def read_table(name):
 
 
 def list_runs(folder=None):
-    """Tabulate all recorded runs: name, data set, recipe, network, epochs, seed and the results.
+    """Tabulate all recorded runs, the unfinished ones too: name, data, recipe, network, epochs, seed and results.
 
     Returns
     -------
     pandas.DataFrame
     """
     rows = []
-    for file in sorted(Path(folder or results_folder()).glob(f"*/{RUN_FILE}")):
+    for run in sorted(path for path in Path(folder or results_folder()).glob("*") if path.is_dir()):
+        file = next((run / name for name in (RUN_FILE, UNFINISHED_FILE) if (run / name).is_file()), None)
+        if file is None:
+            continue
         record = json.loads(file.read_text())
+        recipe, test = record["recipe"], record.get("test", {})
+        epochs = recipe["epochs"]
+        if not test:
+            done = len(pd.read_csv(run / HISTORY_FILE)) if (run / HISTORY_FILE).is_file() else 0
+            epochs = f"{done} of {epochs}"
         rows.append(
             {
-                "run": file.parent.name,
+                "run": run.name,
                 "data": record["data"]["dataset"],
-                "recipe": record["recipe"]["name"],
-                "stages": "-".join(map(str, record["recipe"]["stages"])),
-                "epochs": record["recipe"]["epochs"],
+                "recipe": recipe["name"],
+                "network": _describe_network(record["network"]),
+                "epochs": epochs,
                 "seed": record["seed"],
-                "MAE": record["test"]["mae"],
-                "CA(3)": record["test"]["ca3"],
-                "CA(5)": record["test"]["ca5"],
+                "MAE": test.get("mae"),
+                "CA(3)": test.get("ca3"),
+                "CA(5)": test.get("ca5"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _describe_network(network):
+    """Name an architecture, and its stages if it has some."""
+    stages = f" ({','.join(map(str, network['stages']))})" if "stages" in network else ""
+    return network.get("architecture", "ssrnet") + stages
 
 
 def results_table(folder=None):

@@ -17,36 +17,64 @@ from ssrlib import evaluation, records
 from ssrlib.augmentation import RandomAffine
 from ssrlib.baselines import build_network
 from ssrlib.catalogue import DATASETS
+from ssrlib.network import enliven_heads, head_part
+from ssrlib.splits import SPLITS
 from ssrlib.weights import find_weights, load_model, save_weights
 
 CHECKPOINT_FILE = "checkpoint.weights.h5"
 VALIDATION_BATCH = 256
 
 
-class ShuffledFaces(keras.utils.PyDataset):
-    """Batches of crops in an order that depends on the seed and the epoch only, so that a resumed run sees the same."""
+class Batches(keras.utils.PyDataset):
+    """Batches of crops; what is in batch i depends on the seed and i only, so that a run can be resumed.
 
-    def __init__(self, images, ages, batch_size, seed, first_epoch=0, outputs=("age",)):
-        super().__init__()
-        self.images, self.ages, self.outputs = images, ages, outputs
-        self.batch_size = min(batch_size, len(images))
-        self.seed, self.epoch = seed, first_epoch
-        self._shuffle()
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, size, size, 3)
+        Not copied.
+    ages : ndarray of float32, shape (N, 1)
+    rows : ndarray of int
+        Those of the images that are used.
+    batch_size : int
+    outputs : sequence of str
+        Names of the network's outputs, each of which gets the ages.
+    seed : int, optional
+        Decides the order, which is another one in each epoch; an incomplete last batch is left out, and there is no
+        end. Without a seed the batches are those of one epoch, in the order of the rows, and the last one is filled up
+        with pictures that do not count.
+    first_epoch : int
+        The epoch, from 0, that batch 0 begins.
+    """
 
-    def __len__(self):
-        # An incomplete last batch is left out; after shuffling it holds other pictures in every epoch.
-        return len(self.images) // self.batch_size
+    def __init__(self, images, ages, rows, batch_size, outputs=("age",), seed=None, first_epoch=0):
+        # TensorFlow takes seconds to end an iterator that it tunes. One without an end is kept by Keras for all epochs,
+        # and one that has two workers is not tuned.
+        super().__init__(workers=1 if seed is not None else 2)
+        self.images, self.ages, self.rows, self.outputs = images, ages, rows, outputs
+        self.seed, self.first_epoch = seed, first_epoch
+        self.batch_size = batch_size if seed is None else min(batch_size, len(rows))
+        self.steps = -(-len(rows) // self.batch_size) if seed is None else len(rows) // self.batch_size
+        self._shuffled = None, None
+
+    @property
+    def num_batches(self):
+        return self.steps if self.seed is None else None
 
     def __getitem__(self, number):
-        chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
-        return self.images[chosen], dict.fromkeys(self.outputs, self.ages[chosen])
+        epoch, step = divmod(number, self.steps)
+        place = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        chosen = self._order(self.first_epoch + epoch)[place % len(self.rows)]
+        counts = (place < len(self.rows)).astype(np.float32)
+        return self.images[chosen], *(dict.fromkeys(self.outputs, values) for values in (self.ages[chosen], counts))
 
-    def on_epoch_end(self):
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self):
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images))
+    def _order(self, epoch):
+        if self.seed is None:
+            return self.rows
+        known, order = self._shuffled
+        if known != epoch:
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+            self._shuffled = epoch, order
+        return order
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -84,6 +112,7 @@ class _Recorder(keras.callbacks.Callback):
             }
         )
         _save_checkpoint(self.model, self.checkpoint, self.key, self.history)
+        records.write_history(self.checkpoint.parent, pd.DataFrame(self.history))
         self.progress.set_postfix_str(f"validation MAE {self.history[-1]['val_mae']:.2f} years")
         self.progress.update()
 
@@ -131,9 +160,9 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     out = Path(out)
     if bool(teachers) != bool(recipe.distillation):
         raise ValueError("Teachers and a recipe's 'distillation' above 0 go together; there is only one of them.")
-    parts = {split: crops.split(split) for split in ("train", "val", "test")}
-    for split, part in parts.items():
-        if not len(part):
+    counts = crops.table["split"].value_counts()
+    for split in SPLITS:
+        if not counts.get(split):
             raise ValueError(f"The crops hold no picture of the split '{split}'; a run needs all three.")
     network = recipe.network | {"image_size": crops.record["crop"]["size"]}
     plan = {
@@ -145,7 +174,7 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
             "terms": _terms(crops.record["dataset"]),
             "fingerprint": crops.record["fingerprint"],
             "rejected": len(crops.rejects),
-            **{split: len(part) for split, part in parts.items()},
+            **{split: int(counts[split]) for split in SPLITS},
         },
         "seed": seed,
         "init": None if init is None else _name_weights(init),
@@ -158,7 +187,16 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
             return run
         raise FileExistsError(f"'{out}' holds another finished run; choose another folder or remove it.")
     out.mkdir(parents=True, exist_ok=True)
-    code = records.code_version()  # now, while the files on disk are those that were imported
+    ages = crops.table.groupby("split")["age"]
+    record = plan | {
+        "median_guess": evaluation.median_guess(ages.get_group("train"), ages.get_group("test")),
+        "backend": keras.backend.backend(),
+        "devices": keras.distribution.list_devices(),
+        "processor": records.processor(),
+        "code": records.code_version(),  # now, while the files on disk are those that were imported
+        "versions": records.library_versions(),
+    }
+    records.write_unfinished(out, record)
 
     keras.utils.set_random_seed(seed)
     logs = [] if tensorboard is None else [keras.callbacks.TensorBoard(tensorboard)]
@@ -167,49 +205,47 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
             model = build_network(**network)
         if init is not None:
             _start_from(model, init, plan)
+        if recipe.heads == "fresh" and recipe.architecture == "ssrnet":
+            enliven_heads(model, seed)
         teacher = _join_teachers(teachers, plan) if teachers else None
-        history = _fit(model, parts, recipe, seed, out, key, teacher, logs)
+        history = _fit(model, crops, recipe, seed, out, key, teacher, logs)
     trained, model = model, build_network(**network)  # with all its digits
     model.set_weights(trained.get_weights())
 
-    predictions = pd.concat([_predict(model, parts[split]) for split in ("val", "test")], ignore_index=True)
+    predictions = pd.concat([_predict(model, crops.split(split)) for split in ("val", "test")], ignore_index=True)
     results = {
         split: evaluation.summarize(rows["prediction"], rows["age"])
         for split, rows in predictions.groupby("split", sort=False)
     }
-    record = plan | results
-    record["median_guess"] = evaluation.median_guess(parts["train"].ages, parts["test"].ages)
-    record["parameters"] = model.count_params()
-    record["seconds"] = float(history["seconds"].sum())
-    record["images_per_second"] = float(history["images_per_second"].median())
-    record["backend"] = keras.backend.backend()
-    record["devices"] = keras.distribution.list_devices()
-    record["processor"] = records.processor()
-    record["code"] = code
-    record["versions"] = records.library_versions()
+    record |= results | {
+        "parameters": model.count_params(),
+        "seconds": float(history["seconds"].sum()),
+        "images_per_second": float(history["images_per_second"].median()),
+    }
     save_weights(model, record, out / records.WEIGHTS_FILE)
     records.write_run(out, record, history, predictions)
     (out / CHECKPOINT_FILE).unlink()
     return records.read_run(out)
 
 
-def _fit(model, parts, recipe, seed, out, key, teacher=None, callbacks=()):
-    size = min(recipe.batch_size, len(parts["train"]))
-    schedule = _learning_rate(recipe, len(parts["train"]) // size)
+def _fit(model, crops, recipe, seed, out, key, teacher=None, callbacks=()):
+    rows = {split: np.flatnonzero(crops.table["split"] == split) for split in ("train", "val")}
+    faces = Batches(crops.images, crops.ages, rows["train"], recipe.batch_size, seed=seed)
+    schedule = _learning_rate(recipe, faces.steps)
     trainer = _build_trainer(model, recipe, schedule, seed, teacher)
     checkpoint = out / CHECKPOINT_FILE
     history = _load_checkpoint(trainer, checkpoint, key)
-    train = parts["train"]
-    faces = ShuffledFaces(train.images, train.ages, size, seed, len(history), tuple(trainer.output))
-    images = len(faces) * size
+    faces.first_epoch, faces.outputs = len(history), tuple(trainer.output)
+    watched = Batches(crops.images, crops.ages, rows["val"], VALIDATION_BATCH, faces.outputs)
+    images = faces.steps * faces.batch_size
     averaging = [keras.callbacks.SwapEMAWeights()] if recipe.weight_average else []
     recorder = _Recorder(checkpoint, history, key, recipe.epochs, images, schedule, f"training {out.name}")
     trainer.fit(
         faces,
         epochs=recipe.epochs,
         initial_epoch=len(history),
-        validation_data=_validation_data(parts["val"], trainer.output),
-        validation_batch_size=VALIDATION_BATCH,
+        steps_per_epoch=faces.steps,
+        validation_data=watched,
         shuffle=False,
         verbose=0,
         callbacks=[*averaging, recorder, *callbacks],
@@ -220,8 +256,8 @@ def _fit(model, parts, recipe, seed, out, key, teacher=None, callbacks=()):
 def _build_trainer(model, recipe, schedule, seed, teacher):
     """Put the augmentation before the model, and what only training needs beside it."""
     image = keras.Input(model.input_shape[1:])
-    varied = RandomAffine(**recipe.augmentation, seed=seed, dtype="float32")(image)
-    for layer in _colour_layers(recipe, seed):
+    varied = image
+    for layer in _augmentation_layers(recipe, seed):
         varied = layer(varied)
     outputs, losses, weights = {}, {}, {}
     if recipe.distribution:
@@ -272,12 +308,28 @@ def _predict(model, part):
 
 
 def _start_from(model, init, plan):
+    """Take over the weights of a file: all of them, or where the heads are fresh, those of the layers before them."""
     source, crop, record = load_model(init)
-    here, there = plan["network"], record["network"]
-    same = here["architecture"] == there["architecture"] and list(here["stages"]) == list(there["stages"])
-    if not same or asdict(crop) != plan["crop"]:
-        raise ValueError(f"The weights '{init}' belong to another network or another crop than this run's.")
-    model.set_weights(source.get_weights())
+    if asdict(crop) != plan["crop"]:
+        raise ValueError(f"The weights '{init}' belong to another crop than this run's.")
+    if plan["recipe"]["heads"] == "kept":
+        here, there = plan["network"], record["network"]
+        if here["architecture"] != there["architecture"] or list(here["stages"]) != list(there["stages"]):
+            raise ValueError(
+                f"The weights '{init}' belong to another network than this run's; see the recipe's 'heads'."
+            )
+        model.set_weights(source.get_weights())
+        return
+    known = {layer.name: layer.get_weights() for layer in source.layers if layer.weights and not head_part(layer)}
+    shared = [
+        layer
+        for layer in model.layers
+        if layer.name in known and [w.shape for w in layer.weights] == [w.shape for w in known[layer.name]]
+    ]
+    if not shared:
+        raise ValueError(f"The weights '{init}' have no layer in common with this run's network.")
+    for layer in shared:
+        layer.set_weights(known[layer.name])
 
 
 def _join_teachers(teachers, plan):
@@ -306,7 +358,9 @@ def _terms(datasets):
     return "; ".join(dict.fromkeys(terms))
 
 
-def _colour_layers(recipe, seed):
+def _augmentation_layers(recipe, seed):
+    if recipe.flip or recipe.chance:
+        yield RandomAffine(**recipe.augmentation, seed=seed, dtype="float32")
     bounds = {"value_range": (0, 255), "seed": seed, "dtype": "float32"}
     if recipe.brightness:
         yield keras.layers.RandomBrightness(recipe.brightness, **bounds)
@@ -328,14 +382,6 @@ def _devices(batch_size):
 
 def _count_devices():
     return len(keras.distribution.list_devices()) if keras.backend.backend() == "jax" else 1
-
-
-def _validation_data(val, outputs):
-    """Fill the last batch up with pictures that do not count, until it can be shared out among the devices."""
-    count = len(val) + -len(val) % _count_devices()
-    chosen = np.arange(count) % len(val)
-    counts = (np.arange(count) < len(val)).astype(np.float32)
-    return val.images[chosen], dict.fromkeys(outputs, val.ages[chosen]), dict.fromkeys(outputs, counts)
 
 
 @contextlib.contextmanager

@@ -130,17 +130,33 @@ def interrupt(*arguments):
 
 def test_runs_are_listed_with_their_results(results):
     (results / "second").mkdir()
-    second = a_record(seed=8, recipe={"name": "small", "stages": [3, 3, 3], "epochs": 5})
+    second = a_record(seed=8, recipe={"name": "small", "epochs": 5}, network={"architecture": "dex"})
     records.write_run(results / "second", second, HISTORY, PREDICTIONS)
-    (results / "unfinished").mkdir()
+    (results / "no run").mkdir()
     table = records.list_runs()
     assert table.to_dict("records") == [
-        {"run": "first", "data": "drawn", "recipe": "paper", "stages": "3-2", "epochs": 2, "seed": 7, "MAE": 4.5,
-         "CA(3)": 0.25, "CA(5)": 0.5},
-        {"run": "second", "data": "drawn", "recipe": "small", "stages": "3-3-3", "epochs": 5, "seed": 8, "MAE": 4.5,
-         "CA(3)": 0.25, "CA(5)": 0.5},
+        {"run": "first", "data": "drawn", "recipe": "paper", "network": "ssrnet (3,2)", "epochs": 2, "seed": 7,
+         "MAE": 4.5, "CA(3)": 0.25, "CA(5)": 0.5},
+        {"run": "second", "data": "drawn", "recipe": "small", "network": "dex", "epochs": 5, "seed": 8,
+         "MAE": 4.5, "CA(3)": 0.25, "CA(5)": 0.5},
     ]  # fmt: skip
     pd.testing.assert_frame_equal(records.list_runs(results), table)
+
+
+def test_an_unfinished_run_is_listed_until_it_is_finished(results):
+    folder = results / "broken off"
+    folder.mkdir()
+    record = {name: value for name, value in a_record().items() if name != "test"}
+    records.write_unfinished(folder, record | {"recipe": {"name": "paper", "epochs": 90}})
+    row = records.list_runs().iloc[0]
+    assert (row["run"], row["epochs"]) == ("broken off", "0 of 90") and np.isnan(row["MAE"])
+    records.write_history(folder, HISTORY)
+    assert records.list_runs().iloc[0]["epochs"] == "2 of 90"
+    with pytest.raises(FileNotFoundError, match="no recorded run"):
+        records.read_run("broken off")
+    records.write_run(folder, a_record(), HISTORY, PREDICTIONS)
+    assert records.list_runs()["epochs"].tolist() == [2, 2]
+    assert not (folder / records.UNFINISHED_FILE).exists()
 
 
 def test_the_table_of_results_has_a_line_for_each_run(results):

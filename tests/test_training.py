@@ -22,7 +22,7 @@ from ssrlib.catalogue import DATASETS
 from ssrlib.crops import Crops
 from ssrlib.network import SSRNet
 from ssrlib.recipes import Recipe
-from ssrlib.training import ShuffledFaces, train
+from ssrlib.training import Batches, train
 
 SIZE = 40
 RECIPE = Recipe(  # small and tame: a Delta near -1 would make the loss infinite
@@ -78,7 +78,7 @@ def test_a_run_is_recorded_completely(run):
     assert record["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
     assert record["network"] == {
         "architecture": "ssrnet", "stages": [3, 2], "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90,
-        "division_floor": 0.1, "batch_norm_momentum": 0.99, "image_size": SIZE
+        "division_floor": 0.1, "batch_norm_momentum": 0.99, "leak": 0.0, "image_size": SIZE
     }  # fmt: skip
     assert record["data"] == {
         "dataset": "made up", "terms": "unknown", "fingerprint": "0", "rejected": 2, "train": 80, "val": 20, "test": 20
@@ -403,25 +403,40 @@ def test_cosine_warms_up_for_a_twentieth_and_falls_to_zero():
     assert float(training._learning_rate(recipe, 10)(40)) == pytest.approx(0, abs=1e-8)
 
 
+def numbered(count):
+    """Make pictures of one pixel whose value is their number, and so is their age."""
+    return np.arange(count)[:, None], np.arange(float(count))[:, None]
+
+
 def test_every_epoch_has_each_picture_once_in_an_order_of_its_own():
-    images, ages = np.arange(12)[:, None], np.arange(12.0)[:, None]
-    faces = ShuffledFaces(images, ages, batch_size=5, seed=3)
-    orders = []
-    for epoch in range(3):
-        assert len(faces) == 2
-        batches = [faces[number] for number in range(2)]
-        assert all(len(x) == len(y["age"]) == 5 and np.array_equal(x, y["age"]) for x, y in batches)
-        seen = np.concatenate([x[:, 0] for x, _ in batches])
-        assert len(set(seen)) == 10
-        # A run that goes on begins with this epoch's order.
-        resumed = ShuffledFaces(images, ages, 5, seed=3, first_epoch=epoch)
-        np.testing.assert_array_equal(resumed[0][0], faces[0][0])
-        orders.append(tuple(seen))
-        faces.on_epoch_end()
-    assert len(set(orders)) == 3
-    assert tuple(ShuffledFaces(images, ages, 5, seed=4)[0][0][:, 0]) != orders[0][:5]
+    rows = np.flatnonzero(np.arange(16) % 4)  # of 16 pictures, 12 are used
+    faces = Batches(*numbered(16), rows, batch_size=5, outputs=("age", "gap"), seed=3)
+    assert (faces.steps, faces.num_batches) == (2, None)
+    batches = [faces[number] for number in range(6)]
+    for images, ages, counts in batches:
+        assert len(images) == 5 and ages.keys() == counts.keys() == {"age", "gap"}
+        np.testing.assert_array_equal(images, ages["age"])
+        np.testing.assert_array_equal(ages["age"], ages["gap"])
+        assert (counts["age"] == 1).all()
+    epochs = [np.concatenate([batches[2 * epoch + step][0][:, 0] for step in range(2)]) for epoch in range(3)]
+    assert all(len(set(seen)) == 10 and set(seen) <= set(rows) for seen in epochs)
+    assert len({tuple(seen) for seen in epochs}) == 3
+    # A run that goes on begins with its epoch's order; batches may be asked for again, in any order.
+    for epoch in (2, 0, 1):
+        resumed = Batches(*numbered(16), rows, batch_size=5, seed=3, first_epoch=epoch)
+        np.testing.assert_array_equal(resumed[0][0], faces[2 * epoch][0])
+    assert tuple(Batches(*numbered(16), rows, 5, seed=4)[0][0][:, 0]) != tuple(epochs[0][:5])
 
 
 def test_a_batch_is_never_larger_than_the_set():
-    faces = ShuffledFaces(np.arange(3)[:, None], np.arange(3.0)[:, None], batch_size=50, seed=0)
-    assert len(faces) == 1 and sorted(faces[0][0][:, 0]) == [0, 1, 2]
+    faces = Batches(*numbered(3), np.arange(3), batch_size=50, seed=0)
+    assert faces.steps == 1 and sorted(faces[0][0][:, 0]) == [0, 1, 2]
+
+
+def test_batches_to_watch_keep_the_order_and_are_all_of_one_size():
+    watched = Batches(*numbered(9), np.array([1, 3, 5, 7, 8]), batch_size=3)
+    assert watched.num_batches == 2
+    (first, _, counted), (second, ages, filled) = watched[0], watched[1]
+    assert list(first[:, 0]) == [1, 3, 5] and list(counted["age"]) == [1, 1, 1]
+    assert list(second[:, 0]) == [7, 8, 1] and list(filled["age"]) == [1, 1, 0]
+    assert list(ages["age"][:, 0]) == [7, 8, 1]
