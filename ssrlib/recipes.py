@@ -36,7 +36,8 @@ class Recipe:
     spread : float
         Standard deviation of that distribution, in years.
     distillation : float
-        Weight of a third loss: the mean absolute difference to the answers of teachers to the same varied pictures.
+        Weight of a third loss: the mean absolute difference to what teachers answer, on average over them, the picture
+        as it is and its mirror image.
     heads : str
         "kept" starts with the heads of the initial weights, or with Keras's default ones; "fresh" with ones of which
         none is dead (`network.enliven_heads`), and takes from initial weights, which may then be another network's,
@@ -131,12 +132,17 @@ RECIPES = {
         Recipe("paper", epochs=90, batch_size=50, learning_rate=0.001, division_floor=0.0),
         Recipe(
             "modern",
-            epochs=90,
+            epochs=25,
             batch_size=50,
             learning_rate=0.002,
             schedule="cosine",
             weight_average=0.999,
+            heads="fresh",
+            leak=0.1,
             precision="mixed_bfloat16",
+            rotation=10.0,
+            shift=0.05,
+            zoom=0.1,
         ),
         Recipe(
             "small",

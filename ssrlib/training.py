@@ -32,12 +32,11 @@ class Batches(keras.utils.PyDataset):
     ----------
     images : ndarray of uint8, shape (N, size, size, 3)
         Not copied.
-    ages : ndarray of float32, shape (N, 1)
+    targets : dict of ndarray of float32, shape (N, 1)
+        For each output of the trained network what it should be.
     rows : ndarray of int
         Those of the images that are used.
     batch_size : int
-    outputs : sequence of str
-        Names of the network's outputs, each of which gets the ages.
     seed : int, optional
         Decides the order, which is another one in each epoch; an incomplete last batch is left out, and there is no
         end. Without a seed the batches are those of one epoch, in the order of the rows, and the last one is filled up
@@ -46,11 +45,11 @@ class Batches(keras.utils.PyDataset):
         The epoch, from 0, that batch 0 begins.
     """
 
-    def __init__(self, images, ages, rows, batch_size, outputs=("age",), seed=None, first_epoch=0):
+    def __init__(self, images, targets, rows, batch_size, seed=None, first_epoch=0):
         # TensorFlow takes seconds to end an iterator that it tunes. One without an end is kept by Keras for all epochs,
         # and one that has two workers is not tuned.
         super().__init__(workers=1 if seed is not None else 2)
-        self.images, self.ages, self.rows, self.outputs = images, ages, rows, outputs
+        self.images, self.targets, self.rows = images, targets, rows
         self.seed, self.first_epoch = seed, first_epoch
         self.batch_size = batch_size if seed is None else min(batch_size, len(rows))
         self.steps = -(-len(rows) // self.batch_size) if seed is None else len(rows) // self.batch_size
@@ -65,7 +64,8 @@ class Batches(keras.utils.PyDataset):
         place = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         chosen = self._order(self.first_epoch + epoch)[place % len(self.rows)]
         counts = (place < len(self.rows)).astype(np.float32)
-        return self.images[chosen], *(dict.fromkeys(self.outputs, values) for values in (self.ages[chosen], counts))
+        targets = {name: values[chosen] for name, values in self.targets.items()}
+        return self.images[chosen], targets, dict.fromkeys(targets, counts)
 
     def _order(self, epoch):
         if self.seed is None:
@@ -139,7 +139,7 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     init : str or Path, optional
         Weights to start from (a name, folder or file, see `weights.load_model`), instead of random ones.
     teachers : sequence of str or Path
-        Weights of the networks whose mean answer is imitated, where the recipe has a `distillation`.
+        Weights of the networks whose answers are imitated, where the recipe has a `distillation`.
     tensorboard : path, optional
         Folder for TensorBoard's logs.
 
@@ -207,8 +207,8 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
             _start_from(model, init, plan)
         if recipe.heads == "fresh" and recipe.architecture == "ssrnet":
             enliven_heads(model, seed)
-        teacher = _join_teachers(teachers, plan) if teachers else None
-        history = _fit(model, crops, recipe, seed, out, key, teacher, logs)
+        answers = _ask(teachers, crops) if teachers else None
+        history = _fit(model, crops, recipe, seed, out, key, answers, logs)
     trained, model = model, build_network(**network)  # with all its digits
     model.set_weights(trained.get_weights())
 
@@ -228,15 +228,20 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     return records.read_run(out)
 
 
-def _fit(model, crops, recipe, seed, out, key, teacher=None, callbacks=()):
+def _fit(model, crops, recipe, seed, out, key, answers=None, callbacks=()):
     rows = {split: np.flatnonzero(crops.table["split"] == split) for split in ("train", "val")}
-    faces = Batches(crops.images, crops.ages, rows["train"], recipe.batch_size, seed=seed)
+    targets = {"age": crops.ages}
+    if recipe.distribution:
+        targets["distribution"] = crops.ages
+    if answers is not None:
+        targets["answer"] = answers
+    faces = Batches(crops.images, targets, rows["train"], recipe.batch_size, seed)
+    watched = Batches(crops.images, targets, rows["val"], VALIDATION_BATCH)
     schedule = _learning_rate(recipe, faces.steps)
-    trainer = _build_trainer(model, recipe, schedule, seed, teacher)
+    trainer = _build_trainer(model, recipe, schedule, seed, targets)
     checkpoint = out / CHECKPOINT_FILE
     history = _load_checkpoint(trainer, checkpoint, key)
-    faces.first_epoch, faces.outputs = len(history), tuple(trainer.output)
-    watched = Batches(crops.images, crops.ages, rows["val"], VALIDATION_BATCH, faces.outputs)
+    faces.first_epoch = len(history)
     images = faces.steps * faces.batch_size
     averaging = [keras.callbacks.SwapEMAWeights()] if recipe.weight_average else []
     recorder = _Recorder(checkpoint, history, key, recipe.epochs, images, schedule, f"training {out.name}")
@@ -253,14 +258,14 @@ def _fit(model, crops, recipe, seed, out, key, teacher=None, callbacks=()):
     return pd.DataFrame(history)
 
 
-def _build_trainer(model, recipe, schedule, seed, teacher):
+def _build_trainer(model, recipe, schedule, seed, targets=("age",)):
     """Put the augmentation before the model, and what only training needs beside it."""
     image = keras.Input(model.input_shape[1:])
     varied = image
     for layer in _augmentation_layers(recipe, seed):
         varied = layer(varied)
     outputs, losses, weights = {}, {}, {}
-    if recipe.distribution:
+    if "distribution" in targets:
         features = [layer.output for layer in model.layers if layer.name.endswith("_flatten")]
         opened = keras.Model(model.input, [model.output, keras.layers.Concatenate()(features)])
         outputs["age"], joined = opened(varied)
@@ -270,9 +275,9 @@ def _build_trainer(model, recipe, schedule, seed, teacher):
     else:
         outputs["age"] = model(varied)
     losses["age"], weights["age"] = recipe.loss, 1.0
-    if teacher is not None:
-        outputs["gap"] = outputs["age"] - keras.ops.stop_gradient(teacher(varied, training=False))
-        losses["gap"], weights["gap"] = _size, recipe.distillation
+    if "answer" in targets:
+        outputs["answer"] = outputs["age"]
+        losses["answer"], weights["answer"] = "mean_absolute_error", recipe.distillation
     trainer = keras.Model(image, outputs)
     adam = {"use_ema": recipe.weight_average > 0, "ema_momentum": recipe.weight_average or 0.99}
     optimizer = keras.optimizers.AdamW if recipe.weight_decay else keras.optimizers.Adam
@@ -332,19 +337,17 @@ def _start_from(model, init, plan):
         layer.set_weights(known[layer.name])
 
 
-def _join_teachers(teachers, plan):
-    """Make one frozen model of several: their mean answer, in years."""
-    image = keras.Input((plan["network"]["image_size"],) * 2 + (3,))
-    answers = []
-    for number, name in enumerate(teachers):
+def _ask(teachers, crops):
+    """Average what teachers answer to the pictures and their mirror images, in years; the test part is not shown."""
+    shown = (crops.table["split"] != "test").to_numpy()
+    images, answers = crops.images[shown], np.zeros_like(crops.ages)
+    for name in teachers:
         model, crop, _ = load_model(name)
-        model.name = f"teacher_{number}"  # Keras wants the parts of a model to have different names
-        if asdict(crop) != plan["crop"]:
+        if asdict(crop) != crops.record["crop"]:
             raise ValueError(f"The teacher '{name}' belongs to another crop than this run's.")
-        answers.append(model(image, training=False))
-    joined = keras.Model(image, sum(answers) / len(answers), name="teacher")
-    joined.trainable = False
-    return joined
+        for view in (images, images[:, :, ::-1]):
+            answers[shown] += model.predict(view, batch_size=VALIDATION_BATCH, verbose=0) / (2 * len(teachers))
+    return answers
 
 
 def _name_weights(weights):
@@ -405,10 +408,6 @@ class _DistributionLoss(keras.losses.Loss):
         distances = keras.ops.arange(scores.shape[-1], dtype="float32") - ages
         wanted = keras.ops.softmax(-((distances / self.spread) ** 2) / 2)
         return keras.ops.categorical_crossentropy(wanted, scores, from_logits=True)
-
-
-def _size(_, gap):
-    return keras.ops.mean(keras.ops.abs(gap), axis=-1)
 
 
 def _mae(logs, prefix=""):

@@ -171,7 +171,11 @@ def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_r
         assert process.stdout.readline() == "in the third epoch\n"
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    assert [file.name for file in out.iterdir()] == [training.CHECKPOINT_FILE]
+    assert {file.name for file in out.iterdir()} == {
+        training.CHECKPOINT_FILE, records.HISTORY_FILE, records.UNFINISHED_FILE
+    }  # fmt: skip
+    assert list(pd.read_csv(out / records.HISTORY_FILE)["epoch"]) == [1, 2]
+    assert records.list_runs(tmp_path)["epochs"].tolist() == ["2 of 3"]
 
     epochs, begin = [], training._Recorder.on_epoch_begin
     monkeypatch.setattr(
@@ -330,16 +334,27 @@ def test_a_teacher_must_know_the_same_crop(run, tmp_path):
         train(faces, replace(RECIPE, distillation=0.5), tmp_path / "run", teachers=[run.folder])
 
 
-def test_a_student_follows_its_teacher_where_the_ages_are_silent(run):
-    """The gap is measured on the pictures that the student sees, and does not move the teacher."""
-    teacher = training._join_teachers([run.folder, run.folder], run.record)
-    model = SSRNet((3, 2), SIZE, value_range=90)
-    trainer = training._build_trainer(model, replace(RECIPE, distillation=1.0), 0.001, 0, teacher)
-    pictures = bright_faces().images[:8].astype("float32")
-    gap = np.asarray(trainer(pictures, training=False)["gap"])
-    expected = np.asarray(model(pictures)) - np.asarray(weights.load_model(run.folder)[0](pictures))
-    np.testing.assert_allclose(gap, expected, rtol=1e-4, atol=1e-3)
-    assert len(trainer.trainable_variables) == len(model.trainable_variables)
+def test_teachers_are_asked_for_the_picture_and_its_mirror_image_but_not_for_the_test(run):
+    faces = bright_faces()
+    faces.images[:, :, : SIZE // 2] //= 2  # the two halves differ
+    model = weights.load_model(run.folder)[0]
+    answers = training._ask([run.folder, run.folder], faces)
+    straight, mirrored = (np.asarray(model(view)) for view in (faces.images, faces.images[:, :, ::-1]))
+    shown = (faces.table["split"] != "test").to_numpy()
+    assert np.abs(straight - mirrored).max() > 0.01
+    np.testing.assert_allclose(answers[shown], (straight + mirrored)[shown] / 2, rtol=1e-4, atol=1e-3)
+    assert (answers[~shown] == 0).all()
+
+
+def test_a_student_learns_from_its_teacher_alone(tmp_path):
+    """Ages that are all wrong, without weight, do not hinder a student that can see what they should have been."""
+    faces = bright_faces()
+    teacher = train(faces, replace(RECIPE, epochs=8), tmp_path / "teacher", seed=4)
+    wrong = replace(faces, table=faces.table.assign(age=50.0))
+    recipe = replace(RECIPE, epochs=8, distillation=50.0)
+    student = train(wrong, recipe, tmp_path / "student", seed=4, teachers=[teacher.folder])
+    answers = student.predictions["prediction"] - teacher.predictions["prediction"]
+    assert answers.abs().mean() < (student.predictions["prediction"] - 50).abs().mean() / 2
 
 
 def test_the_distribution_loss_by_hand():
@@ -354,7 +369,7 @@ def test_the_distribution_loss_by_hand():
 
 @pytest.mark.parametrize(("field", "value"), [("brightness", 0.2), ("contrast", 0.2), ("erasing", 1.0)])
 def test_colours_change_while_training_only(field, value):
-    (layer,) = training._colour_layers(replace(RECIPE, **{field: value}), seed=0)
+    (layer,) = training._augmentation_layers(replace(RECIPE, flip=0.0, chance=0.0, **{field: value}), seed=0)
     pictures = bright_faces().images[:4].astype("float32")
     np.testing.assert_array_equal(np.asarray(layer(pictures, training=False)), pictures)
     changed = np.asarray(layer(pictures, training=True))
@@ -380,7 +395,7 @@ def test_initial_weights_must_fit(run, tmp_path, no_training, change):
         recipe = replace(RECIPE, stages=(3, 3))
     else:
         faces.record["crop"]["margin"] = 0.1
-    with pytest.raises(ValueError, match="belong to another network or another crop"):
+    with pytest.raises(ValueError, match="belong to another"):
         train(faces, recipe, tmp_path / "run", init=run.folder)
 
 
@@ -404,19 +419,20 @@ def test_cosine_warms_up_for_a_twentieth_and_falls_to_zero():
 
 
 def numbered(count):
-    """Make pictures of one pixel whose value is their number, and so is their age."""
-    return np.arange(count)[:, None], np.arange(float(count))[:, None]
+    """Make pictures of one pixel whose value is their number, and so is their age; an answer is 100 more."""
+    ages = np.arange(float(count))[:, None]
+    return np.arange(count)[:, None], {"age": ages, "answer": ages + 100}
 
 
 def test_every_epoch_has_each_picture_once_in_an_order_of_its_own():
     rows = np.flatnonzero(np.arange(16) % 4)  # of 16 pictures, 12 are used
-    faces = Batches(*numbered(16), rows, batch_size=5, outputs=("age", "gap"), seed=3)
+    faces = Batches(*numbered(16), rows, batch_size=5, seed=3)
     assert (faces.steps, faces.num_batches) == (2, None)
     batches = [faces[number] for number in range(6)]
     for images, ages, counts in batches:
-        assert len(images) == 5 and ages.keys() == counts.keys() == {"age", "gap"}
+        assert len(images) == 5 and ages.keys() == counts.keys() == {"age", "answer"}
         np.testing.assert_array_equal(images, ages["age"])
-        np.testing.assert_array_equal(ages["age"], ages["gap"])
+        np.testing.assert_array_equal(ages["age"] + 100, ages["answer"])
         assert (counts["age"] == 1).all()
     epochs = [np.concatenate([batches[2 * epoch + step][0][:, 0] for step in range(2)]) for epoch in range(3)]
     assert all(len(set(seen)) == 10 and set(seen) <= set(rows) for seen in epochs)
