@@ -65,15 +65,52 @@ def plot_age_histogram(table):
     return figure
 
 
-def plot_history(history, reference=None):
-    """Plot training loss and validation error by epoch; `reference` (years) is the median guesser's error."""
-    figure, axis = plt.subplots()
-    sns.lineplot(history, x="epoch", y="loss", label="training loss", marker="o", ax=axis)
-    sns.lineplot(history, x="epoch", y="val_mae", label="validation MAE", marker="o", ax=axis)
-    if reference is not None:
-        axis.axhline(reference, color="0.4", ls="--", label="guessing the median")
-    axis.set(ylabel="years", ylim=(0, None))
-    axis.legend(loc="upper right")
+def plot_histories(histories, drops=(), reference=None):
+    """Plot the error in training and in validation by epoch, a panel a run.
+
+    Parameters
+    ----------
+    histories : dict of pandas.DataFrame
+        For each title a table with the columns `epoch`, `mae` and `val_mae` (years), as in a run's history.
+    drops : sequence of float
+        Epochs after which the learning rate falls; a dotted line each.
+    reference : float, optional
+        The median guesser's error in years; a dashed line.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axes = plt.subplots(1, len(histories), figsize=(max(5.0, 3.6 * len(histories)), 3.2), squeeze=False)
+    for axis, (title, history) in zip(axes[0], histories.items(), strict=True):
+        sns.lineplot(history, x="epoch", y="mae", label="training", ax=axis)
+        sns.lineplot(history, x="epoch", y="val_mae", label="validation", ax=axis)
+        for epoch in drops:
+            axis.axvline(epoch + 0.5, color="0.4", ls=":", lw=1)
+        if reference is not None:
+            axis.axhline(reference, color="0.4", ls="--", label="guessing the median")
+        axis.set(title=title, ylabel="mean absolute error (years)")
+        axis.legend(loc="upper right")
+    return figure
+
+
+def plot_speeds(speeds):
+    """Plot pictures a second as one bar a row, with the spread of the repeats.
+
+    Parameters
+    ----------
+    speeds : pandas.DataFrame
+        With the columns `path` and `pictures_per_second`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, axis = plt.subplots(figsize=(7, 0.4 * speeds["path"].nunique() + 0.7))
+    sns.barplot(
+        speeds, x="pictures_per_second", y="path", estimator="median", errorbar=("pi", 100), color="C0", ax=axis
+    )
+    axis.set(xlabel="pictures a second", ylabel="")
     return figure
 
 

@@ -46,7 +46,7 @@ class Session:
 
     def recorded(self):
         """Read the recorded run that belongs to the data set."""
-        return records.read_run(self.dataset)
+        return records.shipped_run(self.dataset)
 
     def train(self, faces, recipe, seed=1):
         """Train, or on the rung "read" fetch the recorded run of the data set.

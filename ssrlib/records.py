@@ -10,10 +10,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE = "run.json", "history.csv", "predictions.csv.gz"
 WEIGHTS_FILE = "model.weights.h5"
+# The weights that a user should take, one for each kind of faces.
+SHIPPED = ("asian", "utkface", "faces", "drawn")
 UNFINISHED_FILE = "unfinished.json"  # what `run.json` will say, but for the results
 
 
@@ -179,23 +183,85 @@ def _describe_network(network):
     return network.get("architecture", "ssrnet") + stages
 
 
+def compare_runs(folder=None):
+    """Average the finished runs that differ in the seed only.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a group: `data`, `network`, `recipe`, `start` (the initial weights), `seeds` (how many), the mean test
+        `MAE` in years with half the width of its 95 % interval over seeds (`+-`, by Student's t; NaN for one seed),
+        and the mean `CA(3)` and `CA(5)`.
+    """
+    rows = []
+    for file in sorted(Path(folder or results_folder()).glob(f"*/{RUN_FILE}")):
+        record = json.loads(file.read_text())
+        test, init = record["test"], record["init"]
+        rows.append(
+            {
+                # The whole recipe decides what belongs together, its name is only what it is called.
+                "key": json.dumps([record[name] for name in ("recipe", "network", "crop", "data")], sort_keys=True),
+                "data": record["data"]["dataset"],
+                "network": _describe_network(record["network"]),
+                "recipe": record["recipe"]["name"],
+                "start": "random" if init is None else re.sub(r"-\d+$", "", init["name"]),
+                "MAE": test["mae"],
+                "CA(3)": test["ca3"],
+                "CA(5)": test["ca5"],
+            }
+        )
+    keys = ["data", "network", "recipe", "start"]
+    groups = pd.DataFrame(rows).groupby([*keys, "key"], sort=False)
+    table = groups.agg(
+        seeds=("MAE", "size"),
+        MAE=("MAE", "mean"),
+        half=("MAE", lambda values: stats.t.ppf(0.975, len(values) - 1) * values.sem() if len(values) > 1 else np.nan),
+        ca3=("CA(3)", "mean"),
+        ca5=("CA(5)", "mean"),
+    )
+    table = table.rename(columns={"half": "+-", "ca3": "CA(3)", "ca5": "CA(5)"}).reset_index().drop(columns="key")
+    return table.sort_values(["data", "MAE"], ignore_index=True)
+
+
+def shipped_run(dataset):
+    """Find the run whose weights are the ones to use for a data set.
+
+    Parameters
+    ----------
+    dataset : str
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    FileNotFoundError
+        If none of `SHIPPED` was trained on it.
+    """
+    for name in SHIPPED:
+        if (run := read_run(name)).record["data"]["dataset"] == dataset:
+            return run
+    raise FileNotFoundError(f"No recorded run belongs to the data set {dataset}; name the weights to use.")
+
+
 def results_table(folder=None):
-    """Write the recorded results as a Markdown table, beside guessing the median; README.md and the book show it.
+    """Write the results of the weights to use as a Markdown table, beside guessing the median, for README and book.
 
     Returns
     -------
     str
     """
     lines = [
-        "| data set | test faces | SSR-Net: MAE (years) | CA(3) | CA(5) | guessing the median: MAE |",
-        "|---|---|---|---|---|---|",
+        "| weights | trained and tested on | test faces | MAE (years) | CA(3) | CA(5) | guessing the median: MAE |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for file in sorted(Path(folder or results_folder()).glob(f"*/{RUN_FILE}")):
-        record = json.loads(file.read_text())
+    for name in SHIPPED:
+        record = json.loads((Path(folder or results_folder()) / name / RUN_FILE).read_text())
         test = record["test"]
         lines.append(
-            f"| {record['data']['dataset']} | {test['n']:,} | {test['mae']:.2f} | {test['ca3']:.3f} "
-            f"| {test['ca5']:.3f} | {record['median_guess']['mae']:.2f} |"
+            f"| `{name}` | {record['data']['dataset'].replace('+', ' and ')} | {test['n']:,} | {test['mae']:.2f} "
+            f"| {test['ca3']:.3f} | {test['ca5']:.3f} | {record['median_guess']['mae']:.2f} |"
         )
     return "\n".join(lines)
 

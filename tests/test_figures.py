@@ -93,16 +93,26 @@ def test_the_histogram_counts_every_picture_once():
 
 
 @pytest.mark.parametrize("reference", [None, 18.0])
-def test_the_history_has_both_curves(reference):
-    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [20.0, 9.0, 8.0], "val_mae": [15.0, 10.0, 9.5]})
-    (axis,) = drawn(figures.plot_history(history, reference)).axes
-    curves = {line.get_label(): line for line in axis.lines}
-    assert list(curves) == ["training loss", "validation MAE"] + ["guessing the median"] * (reference is not None)
-    assert curves["training loss"].get_ydata().tolist() == [20, 9, 8]
-    assert curves["validation MAE"].get_ydata().tolist() == [15, 10, 9.5]
-    if reference is not None:
-        assert set(curves["guessing the median"].get_ydata()) == {reference}
-    assert axis.get_ylim()[0] == 0
+def test_each_history_has_a_panel_with_both_curves(reference):
+    first = pd.DataFrame({"epoch": [1, 2, 3], "mae": [20.0, 9.0, 8.0], "val_mae": [15.0, 10.0, 9.5]})
+    second = first[:2] * 2
+    panels = drawn(figures.plot_histories({"theirs": first, "ours": second}, [1], reference)).axes
+    assert [axis.get_title() for axis in panels] == ["theirs", "ours"]
+    for axis, history in zip(panels, (first, second), strict=True):
+        curves = {line.get_label(): line for line in axis.lines}
+        assert curves["training"].get_ydata().tolist() == history["mae"].tolist()
+        assert curves["validation"].get_ydata().tolist() == history["val_mae"].tolist()
+        assert [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"] == [1.5]
+        assert ("guessing the median" in curves) == (reference is not None)
+        if reference is not None:
+            assert set(curves["guessing the median"].get_ydata()) == {reference}
+
+
+def test_speeds_are_bars_of_medians():
+    speeds = pd.DataFrame({"path": ["a", "a", "a", "b"], "pictures_per_second": [1.0, 2.0, 9.0, 5.0]})
+    (axis,) = drawn(figures.plot_speeds(speeds)).axes
+    assert [bar.get_width() for bar in axis.patches] == [2.0, 5.0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
 
 
 @pytest.mark.parametrize("worst", [44.0, 130.0, -12.0])

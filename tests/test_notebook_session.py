@@ -81,7 +81,7 @@ def test_only_the_full_rung_takes_all_pictures(monkeypatch, rung, limit):
 
 
 def test_the_rung_read_shows_the_recorded_run(monkeypatch):
-    monkeypatch.setattr(records, "read_run", lambda name: f"the run {name}")
+    monkeypatch.setattr(records, "shipped_run", lambda name: f"the run {name}")
     session = notebook.Session("read", "drawn", None, "CPU")
     assert session.train(None, None) == session.recorded() == "the run drawn"
 

@@ -159,16 +159,57 @@ def test_an_unfinished_run_is_listed_until_it_is_finished(results):
     assert not (folder / records.UNFINISHED_FILE).exists()
 
 
-def test_the_table_of_results_has_a_line_for_each_run(results):
-    results = results.parent / "others"
-    for name, count in (("b", 1234), ("a", 5)):
-        (results / name).mkdir(parents=True)
-        record = a_record(median_guess={"mae": 16.128}) | {"data": {"dataset": name}}
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder of results with weights for two data sets, and a run that nobody is told to use."""
+    folder = tmp_path / "shipped"
+    monkeypatch.setattr(records, "SHIPPED", ("b", "a"))
+    monkeypatch.setattr(records, "results_folder", lambda: folder)
+    for name, data, count in (("b", "one+two", 1234), ("a", "one", 5), ("c", "three", 6)):
+        (folder / name).mkdir(parents=True)
+        record = a_record(median_guess={"mae": 16.128}) | {"data": {"dataset": data}}
         record["test"] = record["test"] | {"n": count}
-        records.write_run(results / name, record, HISTORY, PREDICTIONS)
-    lines = records.results_table(results).splitlines()
-    assert lines[2:] == ["| a | 5 | 4.50 | 0.250 | 0.500 | 16.13 |", "| b | 1,234 | 4.50 | 0.250 | 0.500 | 16.13 |"]
-    assert {line.count("|") for line in lines} == {7}
+        records.write_run(folder / name, record, HISTORY, PREDICTIONS)
+    return folder
+
+
+def test_the_table_of_results_has_a_line_for_all_weights_to_use(shipped):
+    lines = records.results_table(shipped).splitlines()
+    assert lines[2:] == [
+        "| `b` | one and two | 1,234 | 4.50 | 0.250 | 0.500 | 16.13 |",
+        "| `a` | one | 5 | 4.50 | 0.250 | 0.500 | 16.13 |",
+    ]
+    assert {line.count("|") for line in lines} == {8}
+
+
+def test_the_weights_to_use_for_a_data_set(shipped):
+    assert records.shipped_run("one").folder == shipped / "a"
+    assert records.shipped_run("one+two").folder == shipped / "b"
+    with pytest.raises(FileNotFoundError, match="No recorded run belongs to the data set three"):
+        records.shipped_run("three")
+
+
+def test_runs_that_differ_in_the_seed_only_are_averaged(tmp_path):
+    runs = {
+        "x-0": {"mae": 4.0},
+        "x-1": {"mae": 5.0},
+        "x-2": {"mae": 6.0},
+        "y": {"mae": 1.0, "init": {"name": "x-2", "sha256": "0"}},
+        "z": {"mae": 3.0, "recipe": {"name": "paper", "epochs": 3}},
+    }
+    for name, change in runs.items():
+        record = a_record(init=change.get("init"), recipe=change.get("recipe", {"name": "paper", "epochs": 2}))
+        record["test"] = record["test"] | {"mae": change["mae"]}
+        (tmp_path / name).mkdir()
+        records.write_run(tmp_path / name, record, HISTORY, PREDICTIONS)
+    table = records.compare_runs(tmp_path)
+    assert table["MAE"].tolist() == [1.0, 3.0, 5.0]
+    assert table["start"].tolist() == ["x", "random", "random"]
+    assert table["seeds"].tolist() == [1, 1, 3]
+    # Three values with a standard deviation of 1, and Student's t for 2 degrees of freedom from a printed table.
+    assert table["+-"].iloc[2] == pytest.approx(4.303 / np.sqrt(3), rel=1e-3)
+    assert table["+-"][:2].isna().all()
+    assert set(table["CA(5)"]) == {0.5}
 
 
 def test_the_code_version_follows_the_source(tmp_path, monkeypatch):
