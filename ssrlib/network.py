@@ -66,6 +66,7 @@ def SSRNet(
     dynamic_range=True,
     batch_norm_momentum=0.99,
     leak=0.0,
+    dropout=0.2,
     return_heads=False,
     name="ssrnet",
 ):
@@ -92,6 +93,8 @@ def SSRNet(
     leak : float
         Gradient of the heads' ReLUs where they are off, 0 to 1. It is felt in training only: above 0, a unit that is
         off for every picture can come back, see `LeakyGradientReLU`.
+    dropout : float
+        Share of the features before the stages' dense layers that are left out at random in training, 0 to below 1.
     return_heads : bool
         Return the heads of every stage as well, see `stage_heads`.
     name : str
@@ -127,7 +130,7 @@ def SSRNet(
     levels = stream_levels(image, streams, batch_norm_momentum)
     blocks = (4, 2, 1) if len(stages) < 4 else itertools.chain((4, 3, 2), itertools.repeat(1))
     heads = [
-        _stage(stage_features(levels, block, f"stage_{k}"), bins, dynamic_range, leak, f"stage_{k}")
+        _stage(stage_features(levels, block, f"stage_{k}"), bins, dynamic_range, leak, dropout, f"stage_{k}")
         for k, (bins, block) in enumerate(zip(stages, blocks, strict=False), start=1)
     ]
     value = SoftStagewiseRegression(value_range, lambda_index, lambda_width, division_floor, name="prediction")(heads)
@@ -270,7 +273,7 @@ def _stream(image, name, momentum):
     return levels
 
 
-def _stage(vectors, bins, dynamic_range, leak, name):
+def _stage(vectors, bins, dynamic_range, leak, dropout, name):
     """Make a stage's p, eta and Delta of the streams' vectors, or its p alone."""
     relu = LeakyGradientReLU(leak) if leak else "relu"
 
@@ -281,7 +284,7 @@ def _stage(vectors, bins, dynamic_range, leak, name):
     if dynamic_range:
         delta = dense(1, "tanh", "delta")(product(vectors, f"{name}_product"))
     reduced = {
-        stream: dense(bins, relu, f"{stream}_dense")(layers.Dropout(0.2, name=f"{name}_{stream}_drop")(vector))
+        stream: dense(bins, relu, f"{stream}_dense")(layers.Dropout(dropout, name=f"{name}_{stream}_drop")(vector))
         for stream, vector in vectors.items()
     }
     features = dense(2 * bins, relu, "features")(product(reduced, f"{name}_bins"))

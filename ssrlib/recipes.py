@@ -37,7 +37,7 @@ class Recipe:
         Standard deviation of that distribution, in years.
     distillation : float
         Weight of a third loss: the mean absolute difference to what teachers answer, on average over them, the picture
-        as it is and its mirror image.
+        as it is and its mirror image, after the straight line that fits their answers to the ages learned from.
     heads : str
         "kept" starts with the heads of the initial weights, or with Keras's default ones; "fresh" with ones of which
         none is dead (`network.enliven_heads`), and takes from initial weights, which may then be another network's,
@@ -52,7 +52,7 @@ class Recipe:
         Chance that a rectangle of a picture is replaced by noise, see `keras.layers.RandomErasing`.
     architecture : str
         See `baselines.ARCHITECTURES`.
-    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum, leak
+    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum, leak, dropout
         The network, see `network.SSRNet`; other architectures take those of them that they know.
 
     Raises
@@ -91,6 +91,7 @@ class Recipe:
     division_floor: float = 0.1
     batch_norm_momentum: float = 0.99
     leak: float = 0.0
+    dropout: float = 0.2
 
     def __post_init__(self):
         if self.epochs < 1 or self.batch_size < 1:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from ssrlib import evaluation, records, training, weights
 from ssrlib.alignment import Crop
@@ -78,7 +79,7 @@ def test_a_run_is_recorded_completely(run):
     assert record["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
     assert record["network"] == {
         "architecture": "ssrnet", "stages": [3, 2], "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90,
-        "division_floor": 0.1, "batch_norm_momentum": 0.99, "leak": 0.0, "image_size": SIZE
+        "division_floor": 0.1, "batch_norm_momentum": 0.99, "leak": 0.0, "dropout": 0.2, "image_size": SIZE
     }  # fmt: skip
     assert record["data"] == {
         "dataset": "made up", "terms": "unknown", "fingerprint": "0", "rejected": 2, "train": 80, "val": 20, "test": 20
@@ -342,19 +343,23 @@ def test_teachers_are_asked_for_the_picture_and_its_mirror_image_but_not_for_the
     straight, mirrored = (np.asarray(model(view)) for view in (faces.images, faces.images[:, :, ::-1]))
     shown = (faces.table["split"] != "test").to_numpy()
     assert np.abs(straight - mirrored).max() > 0.01
-    np.testing.assert_allclose(answers[shown], (straight + mirrored)[shown] / 2, rtol=1e-4, atol=1e-3)
+    learned = (faces.table["split"] == "train").to_numpy()
+    mean = (straight + mirrored)[:, 0] / 2
+    line = stats.linregress(mean[learned], faces.ages[learned, 0])
+    np.testing.assert_allclose(answers[shown, 0], line.intercept + line.slope * mean[shown], rtol=1e-3, atol=1e-2)
     assert (answers[~shown] == 0).all()
 
 
-def test_a_student_learns_from_its_teacher_alone(tmp_path):
-    """Ages that are all wrong, without weight, do not hinder a student that can see what they should have been."""
+def test_a_student_learns_from_its_teacher_alone(run, tmp_path, monkeypatch):
+    """Ages that are all wrong do not hinder a student whose teacher knows what they should have been."""
     faces = bright_faces()
-    teacher = train(faces, replace(RECIPE, epochs=8), tmp_path / "teacher", seed=4)
-    wrong = replace(faces, table=faces.table.assign(age=50.0))
-    recipe = replace(RECIPE, epochs=8, distillation=50.0)
-    student = train(wrong, recipe, tmp_path / "student", seed=4, teachers=[teacher.folder])
-    answers = student.predictions["prediction"] - teacher.predictions["prediction"]
-    assert answers.abs().mean() < (student.predictions["prediction"] - 50).abs().mean() / 2
+    monkeypatch.setattr(training, "_ask", lambda teachers, crops: faces.ages)
+    wrong = replace(faces, table=faces.table.assign(age=20.0))
+    recipe = replace(RECIPE, epochs=25, learning_rate=0.01, distillation=50.0)
+    student = train(wrong, recipe, tmp_path / "student", seed=4, teachers=[run.folder])
+    part = faces.split("test").ages[:, 0]
+    answers = student.predictions.loc[student.predictions["split"] == "test", "prediction"]
+    assert np.corrcoef(answers, part)[0, 1] > 0.8
 
 
 def test_the_distribution_loss_by_hand():
