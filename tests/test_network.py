@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ssrlib.network import SSRNet, stage_heads
+from ssrlib.network import LeakyGradientReLU, SSRNet, enliven_heads, head_part, stage_heads
 from ssrlib.stagewise import stage_contributions
 
 
@@ -170,3 +170,49 @@ def test_other_input_sizes_build(image_size):
 def test_impossible_networks_are_refused(arguments):
     with pytest.raises(ValueError, match="SSR-Net"):
         SSRNet(**arguments)
+
+
+def test_a_leak_changes_gradients_and_no_value():
+    tf = pytest.importorskip("tensorflow")
+    values = np.float32([[-3.0, -0.5, 0.0, 0.5, 3.0]])
+    layer = LeakyGradientReLU(0.25)
+    with tf.GradientTape() as tape:
+        given = tf.constant(values)
+        tape.watch(given)
+        answer = layer(given)
+    np.testing.assert_array_equal(answer, np.maximum(values, 0))
+    slopes = tape.gradient(answer, given).numpy()[0]
+    np.testing.assert_allclose(slopes[[0, 1, 3, 4]], [0.25, 0.25, 1, 1])
+    again = LeakyGradientReLU.from_config(layer.get_config())
+    assert again.leak == 0.25
+
+
+def test_a_network_with_a_leak_gives_the_same_ages():
+    plain, leaky = SSRNet(), SSRNet(leak=0.1)
+    leaky.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(leaky.predict(pictures(), verbose=0), plain.predict(pictures(), verbose=0))
+
+
+@pytest.mark.parametrize("stages", [(3, 3, 3), (9, 3), (2, 2, 2, 2)])
+def test_fresh_heads_are_open_for_every_picture_whatever_the_seed(stages):
+    model = SSRNet(stages, 40, batch_norm_momentum=0.0)
+    model(pictures(8, 40), training=True)  # normalization knows the pictures after one look
+    convolutions = {layer.name: layer.get_weights() for layer in model.layers if "conv" in layer.name}
+    answers = []
+    for seed in range(4):
+        enliven_heads(model, seed)
+        heads = stage_heads(model).predict(pictures(8, 40), verbose=0)
+        assert all((heads[f"p_{k}"] > 0).all() for k in range(1, len(stages) + 1))
+        answers.append(heads["prediction"])
+    assert 15 < np.mean(answers) < 75, "plausible ages before any training"
+    assert len({float(answer.mean()) for answer in answers}) == 4
+    enliven_heads(model, 0)
+    np.testing.assert_array_equal(stage_heads(model).predict(pictures(8, 40), verbose=0)["prediction"], answers[0])
+    for name, kept in convolutions.items():
+        for before, after in zip(kept, model.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(before, after)
+
+
+def test_parts_of_the_heads_have_names():
+    parts = {head_part(layer) for layer in SSRNet().layers}
+    assert parts == {None, "x_dense", "s_dense", "features", "p", "eta", "delta"}
