@@ -24,7 +24,7 @@ help:
 	@echo 'make serve  show the built book at http://127.0.0.1:8000'
 	@echo 'make test   check the style and run the tests'
 	@echo 'make check  check the style only'
-	@echo 'make bench  time the preprocessing (of a real set: make bench DATA=FOLDER) and the network'
+	@echo 'make bench  time the preprocessing (of a real set: make bench DATA=FOLDER), the network, training'
 	@echo 'make venv   only create $(VENV) with the locked packages'
 	@echo 'make lock   compile requirements.txt from pyproject.toml'
 	@echo 'make clean  remove the built book and the caches, but not $(VENV)'
@@ -62,6 +62,7 @@ check: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/preprocessing.py $(DATA)
 	$(BIN)/python benchmarks/forward.py
+	$(BIN)/python benchmarks/training.py
 
 lock: $(INSTALLED)
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url \

@@ -24,6 +24,16 @@ def import_keras():
     return keras
 
 
+def list_devices():
+    """Name the devices that the backend uses, as "cpu:0" or "gpu:1". Keras itself cannot tell with PyTorch."""
+    keras = import_keras()
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return [f"gpu:{number}" for number in range(torch.cuda.device_count())] or ["cpu:0"]
+    return keras.distribution.list_devices()
+
+
 @contextlib.contextmanager
 def _silent_stderr():
     sys.stderr.flush()

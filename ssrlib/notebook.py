@@ -9,7 +9,7 @@ from pathlib import Path
 from skimage import data
 
 from ssrlib import crops, datasets, jobs, pictures, records
-from ssrlib.backend import import_keras
+from ssrlib.backend import import_keras, list_devices
 
 RUNGS = ("read", "small", "full")
 SMALL_SET = 3000  # pictures; what two cores crop and learn from within a notebook's two minutes
@@ -116,15 +116,15 @@ def start():
         raise ValueError(f"SSRNET_DATA is '{root}', which is no folder.")
     if dataset != "drawn" and root is None:
         raise ValueError(f"SSRNET_DATASET is '{dataset}': set SSRNET_DATA to the folder that holds it.")
-    keras = import_keras()
+    import_keras()
     _use_the_books_style()
-    session = Session(rung, dataset, root, _device(keras))
+    session = Session(rung, dataset, root, _device())
     print(f"device: {session.device} | rung: {rung} | data set: {dataset}")
     return session
 
 
-def _device(keras):
-    kinds = [name.split(":")[0] for name in keras.distribution.list_devices()]
+def _device():
+    kinds = [name.split(":")[0] for name in list_devices()]
     if "gpu" in kinds:
         return f"{kinds.count('gpu')} GPU"
     return f"CPU, {os.cpu_count()} cores"

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ssrlib import evaluation, records
 from ssrlib.augmentation import RandomAffine
+from ssrlib.backend import list_devices
 from ssrlib.baselines import build_network
 from ssrlib.catalogue import DATASETS
 from ssrlib.network import enliven_heads, head_part
@@ -191,7 +192,7 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     record = plan | {
         "median_guess": evaluation.median_guess(ages.get_group("train"), ages.get_group("test")),
         "backend": keras.backend.backend(),
-        "devices": keras.distribution.list_devices(),
+        "devices": list_devices(),
         "processor": records.processor(),
         "code": records.code_version(),  # now, while the files on disk are those that were imported
         "versions": records.library_versions(),
@@ -390,7 +391,7 @@ def _devices(batch_size):
 
 
 def _count_devices():
-    return len(keras.distribution.list_devices()) if keras.backend.backend() == "jax" else 1
+    return len(list_devices()) if keras.backend.backend() == "jax" else 1
 
 
 @contextlib.contextmanager
