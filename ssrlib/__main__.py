@@ -73,14 +73,17 @@ def evaluate(parsed):
     """Measure a network on a data set, from the pictures as they are."""
     started = time.perf_counter()
     import_keras()
-    from ssrlib import evaluation, weights
+    from ssrlib import targets, weights
 
-    model, crop, _ = weights.load_model(parsed.weights)
+    model, crop, record = weights.load_model(parsed.weights)
+    target = record.get("recipe", {}).get("target", "age")
     faces = crops.prepare_crops(
         parsed.dataset, parsed.root, crop=crop, split=parsed.split, limit=parsed.limit, workers=parsed.workers
     )
     _report_unusable(faces)
-    numbers = evaluation.summarize(model.predict(faces.images, batch_size=256, verbose=0), faces.ages)
+    faces = faces.choose(targets.labels(faces.table, target)[:, 0] >= 0)
+    answers = targets.answers(model.predict(faces.images, batch_size=256, verbose=0), record)
+    numbers = targets.summarize(target, answers, targets.labels(faces.table, target))
     failed, rejected = len(faces.unusable), len(faces.rejects)
     numbers = {"n": numbers.pop("n"), "failed": failed, "dropped": rejected - failed} | numbers
     numbers["seconds"] = round(time.perf_counter() - started, 3)
@@ -88,22 +91,26 @@ def evaluate(parsed):
         print(json.dumps(numbers))
     else:
         print(f"{numbers['n']:,} faces, {numbers['seconds']:.1f} s; {_count_rejects(faces)}")
-        print(f"MAE {numbers['mae']:.2f} years, bias {numbers['bias']:+.2f} years")
-        print(f"CA(3) {numbers['ca3']:.3f}  CA(5) {numbers['ca5']:.3f}  CA(7) {numbers['ca7']:.3f}")
+        if target == "age":
+            print(f"MAE {numbers['mae']:.2f} years, bias {numbers['bias']:+.2f} years")
+            print(f"CA(3) {numbers['ca3']:.3f}  CA(5) {numbers['ca5']:.3f}  CA(7) {numbers['ca7']:.3f}")
+        else:
+            print(f"accuracy {numbers['accuracy']:.3f}, mean squared error of the probability {numbers['brier']:.3f}")
     return 0
 
 
 def predict(parsed):
-    """Estimate the age of every face in some pictures."""
+    """Estimate the age of every face in some pictures, or what else the weights have learned."""
     import_keras()
     import numpy as np
     import pandas as pd
 
-    from ssrlib import records, weights
+    from ssrlib import records, targets, weights
 
     if parsed.csv and not Path(parsed.csv).absolute().parent.is_dir():
         raise FileNotFoundError(f"There is no folder for '{parsed.csv}'; make it first.")
-    model, crop, _ = weights.load_model(parsed.weights)
+    model, crop, record = weights.load_model(parsed.weights)
+    target = record.get("recipe", {}).get("target", "age")
     rows, images = [], []
     for path in _picture_paths(parsed.pictures):
         try:
@@ -121,11 +128,13 @@ def predict(parsed):
     if not rows:
         raise ValueError("None of the pictures holds a usable face.")
     table = pd.DataFrame(rows)
-    table.insert(1, "age", model.predict(np.stack(images), batch_size=256, verbose=0)[:, 0].round(2))
+    outputs = model.predict(np.stack(images), batch_size=256, verbose=0)
+    table.insert(1, target, targets.answers(outputs, record).round(2))
     if parsed.csv:
         records.write_atomically(Path(parsed.csv), table.to_csv(index=False).encode())
     for row in table.itertuples():
-        print(f"{row.picture}: {row.age:.1f} years, face at ({row.left:.0f}, {row.top:.0f})")
+        answer = f"{row.age:.1f} years" if target == "age" else f"male with a probability of {row.male:.2f}"
+        print(f"{row.picture}: {answer}, face at ({row.left:.0f}, {row.top:.0f})")
     return 0
 
 

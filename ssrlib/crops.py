@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -66,8 +66,14 @@ class Crops:
             return self
         if name not in datasets.SPLITS:
             raise ValueError(f"There is no split called '{name}'; use all, {', '.join(datasets.SPLITS)}.")
-        chosen = (self.table["split"] == name).to_numpy()
-        return Crops(self.images[chosen], _of_split(self.table, name), _of_split(self.rejects, name), self.record)
+        part = self.choose((self.table["split"] == name).to_numpy())
+        return replace(part, rejects=_of_split(self.rejects, name))
+
+    def choose(self, rows):
+        """Return the crops of some rows, a boolean array of shape (N,); the very same object if these are all."""
+        if rows.all():
+            return self
+        return replace(self, images=self.images[rows], table=self.table[rows].reset_index(drop=True))
 
     @property
     def unusable(self):

@@ -91,8 +91,3 @@ def summarize(predictions, ages):
         "bias": bias(predictions, ages),
         **{f"ca{limit}": cumulative_accuracy(predictions, ages, limit) for limit in CA_LIMITS},
     }
-
-
-def median_guess(train_ages, ages):
-    """Summarize the best answer that never looks at a picture: the training set's median age for everybody."""
-    return summarize(np.full(np.size(ages), np.median(train_ages)), ages)

@@ -4,6 +4,7 @@ import inspect
 from dataclasses import dataclass, fields, replace
 
 from ssrlib.baselines import ARCHITECTURES
+from ssrlib.targets import TARGETS
 
 SCHEDULES = ("steps", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -24,8 +25,10 @@ class Recipe:
     schedule : str
         "steps" divides the rate by 10 after a third and again after two thirds of the epochs, as the authors do;
         "cosine" raises it during the first twentieth of the steps and lets it fall to zero along a cosine.
+    target : str
+        What is learned: "age" in years or, in the general form with a `value_range` of 1, "male", a probability.
     loss : str
-        A Keras loss; the paper's is the mean absolute error.
+        A Keras loss; the paper's is the mean absolute error. For a probability, take "mean_squared_error".
     weight_decay : float
         Above 0 for AdamW; a share of the weights, times the learning rate, taken off each step.
     weight_average : float
@@ -66,6 +69,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     schedule: str = "steps"
+    target: str = "age"
     loss: str = "mean_absolute_error"
     weight_decay: float = 0.0
     weight_average: float = 0.0
@@ -104,12 +108,17 @@ class Recipe:
             raise ValueError(f"The spread of the ages is {self.spread} years; it must be above 0.")
         for name, value, known in (
             ("schedule", self.schedule, SCHEDULES),
+            ("target", self.target, TARGETS),
             ("precision", self.precision, PRECISIONS),
             ("kind of heads", self.heads, HEADS),
             ("architecture", self.architecture, ARCHITECTURES),
         ):
             if value not in known:
                 raise ValueError(f"There is no {name} called '{value}'; use {', '.join(known)}.")
+        if self.target == "male" and self.value_range != 1:
+            raise ValueError(f"A probability has a value_range of 1, not {self.value_range}.")
+        if self.distribution and self.target != "age":
+            raise ValueError("The second loss is about ages; leave 'distribution' at 0.")
         if self.distribution and self.architecture != "ssrnet":
             raise ValueError("The second loss reads the features of SSR-Net's stages; other networks have none.")
 

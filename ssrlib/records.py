@@ -172,9 +172,10 @@ def list_runs(folder=None):
                 "MAE": test.get("mae"),
                 "CA(3)": test.get("ca3"),
                 "CA(5)": test.get("ca5"),
+                "accuracy": test.get("accuracy"),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).dropna(axis="columns", how="all")
 
 
 def _describe_network(network):
@@ -197,6 +198,8 @@ def compare_runs(folder=None):
     for file in sorted(Path(folder or results_folder()).glob(f"*/{RUN_FILE}")):
         record = json.loads(file.read_text())
         test, init = record["test"], record["init"]
+        if "mae" not in test:
+            continue  # this network does not answer with an age
         rows.append(
             {
                 # The whole recipe decides what belongs together, its name is only what it is called.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ssrlib import evaluation, records
+from ssrlib import records, targets
 from ssrlib.augmentation import RandomAffine
 from ssrlib.backend import list_devices
 from ssrlib.baselines import build_network
@@ -161,6 +161,8 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     out = Path(out)
     if bool(teachers) != bool(recipe.distillation):
         raise ValueError("Teachers and a recipe's 'distillation' above 0 go together; there is only one of them.")
+    crops = crops.choose(np.isfinite(targets.labels(crops.table, recipe.target)[:, 0]))
+    labels = targets.labels(crops.table, recipe.target)
     counts = crops.table["split"].value_counts()
     for split in SPLITS:
         if not counts.get(split):
@@ -188,9 +190,9 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
             return run
         raise FileExistsError(f"'{out}' holds another finished run; choose another folder or remove it.")
     out.mkdir(parents=True, exist_ok=True)
-    ages = crops.table.groupby("split")["age"]
+    learned, asked = (labels[crops.table["split"] == split] for split in ("train", "test"))
     record = plan | {
-        "median_guess": evaluation.median_guess(ages.get_group("train"), ages.get_group("test")),
+        "median_guess": targets.guess(recipe.target, learned, asked),
         "backend": keras.backend.backend(),
         "devices": list_devices(),
         "processor": records.processor(),
@@ -208,14 +210,20 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
             _start_from(model, init, plan)
         if recipe.heads == "fresh" and recipe.architecture == "ssrnet":
             enliven_heads(model, seed)
-        answers = _ask(teachers, crops) if teachers else None
-        history = _fit(model, crops, recipe, seed, out, key, answers, logs)
+        answers = _ask(teachers, crops, labels) if teachers else None
+        history = _fit(model, crops, labels, recipe, seed, out, key, answers, logs)
     trained, model = model, build_network(**network)  # with all its digits
     model.set_weights(trained.get_weights())
 
-    predictions = pd.concat([_predict(model, crops.split(split)) for split in ("val", "test")], ignore_index=True)
+    predictions = pd.concat(
+        [_predict(model, crops.split(split), recipe.target) for split in ("val", "test")], ignore_index=True
+    )
+    if recipe.target == "male":
+        watched = predictions[predictions["split"] == "val"]
+        record["calibration"] = targets.calibrate(watched["output"], watched["male"])
+        predictions["prediction"] = targets.probabilities(predictions["output"], record["calibration"])
     results = {
-        split: evaluation.summarize(rows["prediction"], rows["age"])
+        split: targets.summarize(recipe.target, rows["prediction"], rows[recipe.target])
         for split, rows in predictions.groupby("split", sort=False)
     }
     record |= results | {
@@ -229,17 +237,17 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     return records.read_run(out)
 
 
-def _fit(model, crops, recipe, seed, out, key, answers=None, callbacks=()):
+def _fit(model, crops, labels, recipe, seed, out, key, answers=None, callbacks=()):
     rows = {split: np.flatnonzero(crops.table["split"] == split) for split in ("train", "val")}
-    targets = {"age": crops.ages}
+    wanted = {"value": labels}
     if recipe.distribution:
-        targets["distribution"] = crops.ages
+        wanted["distribution"] = labels
     if answers is not None:
-        targets["answer"] = answers
-    faces = Batches(crops.images, targets, rows["train"], recipe.batch_size, seed)
-    watched = Batches(crops.images, targets, rows["val"], VALIDATION_BATCH)
+        wanted["answer"] = answers
+    faces = Batches(crops.images, wanted, rows["train"], recipe.batch_size, seed)
+    watched = Batches(crops.images, wanted, rows["val"], VALIDATION_BATCH)
     schedule = _learning_rate(recipe, faces.steps)
-    trainer = _build_trainer(model, recipe, schedule, seed, targets)
+    trainer = _build_trainer(model, recipe, schedule, seed, wanted)
     checkpoint = out / CHECKPOINT_FILE
     history = _load_checkpoint(trainer, checkpoint, key)
     faces.first_epoch = len(history)
@@ -259,25 +267,25 @@ def _fit(model, crops, recipe, seed, out, key, answers=None, callbacks=()):
     return pd.DataFrame(history)
 
 
-def _build_trainer(model, recipe, schedule, seed, targets=("age",)):
+def _build_trainer(model, recipe, schedule, seed, wanted):
     """Put the augmentation before the model, and what only training needs beside it."""
     image = keras.Input(model.input_shape[1:])
     varied = image
     for layer in _augmentation_layers(recipe, seed):
         varied = layer(varied)
     outputs, losses, weights = {}, {}, {}
-    if "distribution" in targets:
+    if "distribution" in wanted:
         features = [layer.output for layer in model.layers if layer.name.endswith("_flatten")]
         opened = keras.Model(model.input, [model.output, keras.layers.Concatenate()(features)])
-        outputs["age"], joined = opened(varied)
+        outputs["value"], joined = opened(varied)
         outputs["distribution"] = keras.layers.Dense(101, dtype="float32", name="ages")(joined)
         losses["distribution"] = _DistributionLoss(recipe.spread)
         weights["distribution"] = recipe.distribution
     else:
-        outputs["age"] = model(varied)
-    losses["age"], weights["age"] = recipe.loss, 1.0
-    if "answer" in targets:
-        outputs["answer"] = outputs["age"]
+        outputs["value"] = model(varied)
+    losses["value"], weights["value"] = recipe.loss, 1.0
+    if "answer" in wanted:
+        outputs["answer"] = outputs["value"]
         losses["answer"], weights["answer"] = "mean_absolute_error", recipe.distillation
     trainer = keras.Model(image, outputs)
     adam = {"use_ema": recipe.weight_average > 0, "ema_momentum": recipe.weight_average or 0.99}
@@ -286,7 +294,7 @@ def _build_trainer(model, recipe, schedule, seed, targets=("age",)):
         optimizer(schedule, weight_decay=recipe.weight_decay or None, **adam),
         loss=losses,
         loss_weights=weights,
-        weighted_metrics={"age": ["mean_absolute_error"]},
+        weighted_metrics={"value": ["mean_absolute_error"]},
         # TensorFlow cannot compile the warp with XLA, and on a CPU XLA gains nothing; other backends need it.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
@@ -307,9 +315,12 @@ def _learning_rate(recipe, steps):
     )
 
 
-def _predict(model, part):
-    table = part.table[["name", "split", "age"]].copy()
-    table["prediction"] = model.predict(part.images, batch_size=256, verbose=0)[:, 0]
+def _predict(model, part, target):
+    table = part.table[["name", "split"]].copy()
+    table[target] = targets.labels(part.table, target)
+    # An age is the answer as it stands, a probability has to be made of it.
+    column = "prediction" if target == "age" else "output"
+    table[column] = model.predict(part.images, batch_size=VALIDATION_BATCH, verbose=0)[:, 0]
     return table
 
 
@@ -338,22 +349,22 @@ def _start_from(model, init, plan):
         layer.set_weights(known[layer.name])
 
 
-def _ask(teachers, crops):
-    """Average what teachers answer to the pictures and their mirror images, in years; the test part is not shown.
+def _ask(teachers, crops, labels):
+    """Average what teachers answer to the pictures and their mirror images; the test part is not shown.
 
     A teacher may have learned from another data set, where other faces go with an age: a straight line, fitted to the
-    training part, brings the answers to the ages of this one.
+    training part, brings the answers to the labels of this one.
     """
     splits = crops.table["split"].to_numpy()
     shown, learned = splits != "test", splits == "train"
-    images, answers = crops.images[shown], np.zeros_like(crops.ages)
+    images, answers = crops.images[shown], np.zeros_like(labels)
     for name in teachers:
         model, crop, _ = load_model(name)
         if asdict(crop) != crops.record["crop"]:
             raise ValueError(f"The teacher '{name}' belongs to another crop than this run's.")
         for view in (images, images[:, :, ::-1]):
             answers[shown] += model.predict(view, batch_size=VALIDATION_BATCH, verbose=0) / (2 * len(teachers))
-    line = np.polyfit(answers[learned, 0], crops.ages[learned, 0], 1)
+    line = np.polyfit(answers[learned, 0], labels[learned, 0], 1)
     return np.where(shown[:, None], np.polyval(line, answers), 0).astype(np.float32)
 
 
@@ -419,7 +430,7 @@ class _DistributionLoss(keras.losses.Loss):
 
 def _mae(logs, prefix=""):
     """Find the error in years; Keras names it after the output where there are several."""
-    names = (f"{prefix}age_mean_absolute_error", f"{prefix}mean_absolute_error")
+    names = (f"{prefix}value_mean_absolute_error", f"{prefix}mean_absolute_error")
     return next(logs[name] for name in names if name in logs)
 
 

@@ -33,6 +33,10 @@ def test_recipes_change_by_field():
         ({"learning_rate": 0}, "learning rate is 0"),
         ({"learning_rate": float("nan")}, "learning rate is nan"),
         ({"schedule": "linear"}, "no schedule called 'linear'"),
+        ({"target": "height"}, "no target called 'height'; use age, male"),
+        ({"target": "male"}, "value_range of 1, not 101"),
+        ({"target": "male", "value_range": 1, "distribution": 0.1}, "about ages"),
+        ({"heads": "new"}, "no kind of heads called 'new'"),
     ],
 )
 def test_impossible_recipes_are_refused(change, message):

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ssrlib import evaluation, records, training, weights
+from ssrlib import evaluation, records, targets, training, weights
 from ssrlib.alignment import Crop
 from ssrlib.baselines import build_network
 from ssrlib.catalogue import DATASETS
@@ -244,7 +244,8 @@ def interrupt(*arguments, **keywords):
 def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do(tmp_path):
     with pytest.raises(FloatingPointError, match=r"loss became nan in epoch 1.*learning rate \(now 1e\+30\)"):
         train(bright_faces(), replace(RECIPE, learning_rate=1e30), tmp_path / "run")
-    assert list((tmp_path / "run").iterdir()) == [], "a checkpoint of it would be of no use"
+    left = [file.name for file in (tmp_path / "run").iterdir()]
+    assert left == [records.UNFINISHED_FILE], "a checkpoint of it would be of no use"
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -339,7 +340,7 @@ def test_teachers_are_asked_for_the_picture_and_its_mirror_image_but_not_for_the
     faces = bright_faces()
     faces.images[:, :, : SIZE // 2] //= 2  # the two halves differ
     model = weights.load_model(run.folder)[0]
-    answers = training._ask([run.folder, run.folder], faces)
+    answers = training._ask([run.folder, run.folder], faces, faces.ages)
     straight, mirrored = (np.asarray(model(view)) for view in (faces.images, faces.images[:, :, ::-1]))
     shown = (faces.table["split"] != "test").to_numpy()
     assert np.abs(straight - mirrored).max() > 0.01
@@ -353,9 +354,9 @@ def test_teachers_are_asked_for_the_picture_and_its_mirror_image_but_not_for_the
 def test_a_student_learns_from_its_teacher_alone(run, tmp_path, monkeypatch):
     """Ages that are all wrong do not hinder a student whose teacher knows what they should have been."""
     faces = bright_faces()
-    monkeypatch.setattr(training, "_ask", lambda teachers, crops: faces.ages)
+    monkeypatch.setattr(training, "_ask", lambda *arguments: faces.ages)
     wrong = replace(faces, table=faces.table.assign(age=20.0))
-    recipe = replace(RECIPE, epochs=25, learning_rate=0.01, distillation=50.0)
+    recipe = replace(RECIPE, epochs=12, distillation=50.0, heads="fresh", leak=0.1, batch_norm_momentum=0.8)
     student = train(wrong, recipe, tmp_path / "student", seed=4, teachers=[run.folder])
     part = faces.split("test").ages[:, 0]
     answers = student.predictions.loc[student.predictions["split"] == "test", "prediction"]
@@ -391,6 +392,33 @@ def test_joined_sets_name_the_terms_of_all():
     assert training._terms("drawn+utkface") == f"{DATASETS['drawn'].terms}; {DATASETS['utkface'].terms}"
     assert training._terms("utkface+utkface") == DATASETS["utkface"].terms
     assert training._terms("made up") == "unknown"
+
+
+def test_a_probability_is_learned_calibrated_and_recorded(tmp_path):
+    """Male faces are the brighter half; of some the sex is not known."""
+    faces = bright_faces(240)
+    sex = np.where(faces.table["age"] > 45, "male", "female")
+    sex[::20] = ""
+    faces = replace(faces, table=faces.table.assign(sex=sex))
+    recipe = replace(
+        RECIPE, target="male", value_range=1, loss="mean_squared_error", heads="fresh", leak=0.1, epochs=12,
+        batch_norm_momentum=0.8, lambda_width=1.0,
+    )  # fmt: skip
+    run = train(faces, recipe, tmp_path / "run", seed=2)
+    assert run.record["data"]["train"] + run.record["data"]["val"] + run.record["data"]["test"] == 228
+    assert list(run.predictions.columns) == ["name", "split", "male", "output", "prediction"]
+    assert set(run.predictions["name"]) <= set(faces.table["name"][sex != ""])
+    assert run.predictions["prediction"].between(0, 1).all()
+    model, _, record = weights.load_model(run.folder)
+    part = faces.split("test")
+    part = part.choose((part.table["sex"] != "").to_numpy())
+    answers = targets.answers(model.predict(part.images, verbose=0), record)
+    rows = run.predictions[run.predictions["split"] == "test"]
+    np.testing.assert_allclose(rows["prediction"], answers, rtol=1e-3, atol=1e-4)
+    assert record["test"] == pytest.approx(targets.summarize_probabilities(answers, rows["male"]), rel=1e-3, abs=1e-4)
+    assert record["test"]["accuracy"] > 0.9 > record["median_guess"]["accuracy"]
+    listed = records.list_runs(tmp_path).iloc[0]
+    assert listed["accuracy"] == record["test"]["accuracy"] and "MAE" not in listed
 
 
 @pytest.mark.parametrize("change", ["stages", "crop"])
