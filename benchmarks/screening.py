@@ -16,7 +16,7 @@ from ssrlib import crops, records
 from ssrlib.backend import import_keras
 from ssrlib.recipes import find_recipe
 
-EPOCHS, SEED = 20, 0
+EPOCHS, SEED = 8, 0
 VARIANTS = {
     "the recipe modern": {},
     "start: WIKI": {"start": "wiki"},

@@ -60,7 +60,7 @@ def calibrate(outputs, truth):
 
     References
     ----------
-    Platt: Probabilistic outputs for support vector machines, 1999.
+    Platt: Probabilistic outputs for support vector machines and comparisons to regularized likelihood methods, 1999.
     """
     logits, truth = _logit(outputs), np.asarray(truth, float).reshape(-1)
 
