@@ -128,12 +128,12 @@ def alone(*arguments):
 
 def memory():
     """Train one epoch on many crops; return the process's largest size in GiB."""
-    ours(random_crops(MANY), replace(PAPER, epochs=2, batch_size=1000, **STILL))
+    ours(random_crops(MANY), replace(PAPER, epochs=1))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 if __name__ == "__main__":
-    command = sys.argv[1] if len(sys.argv) > 1 else "3"
+    command = sys.argv[1] if len(sys.argv) > 1 else "2"
     import_keras()
     if command in PATHS:
         print(json.dumps(list(PATHS[command](random_crops(PICTURES)))))

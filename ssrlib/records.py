@@ -31,9 +31,11 @@ class Run:
     record : dict
         What was trained, how, on what, with which result: the content of `run.json`.
     history : pandas.DataFrame
-        One row an epoch: `epoch` (from 1), `loss`, `val_mae` (years), `learning_rate`, `seconds`.
+        One row an epoch: `epoch` (from 1), `loss`, `mae` and `val_mae` (years), `learning_rate`, `seconds`,
+        `images_per_second`.
     predictions : pandas.DataFrame
-        One row a validation or test picture: `name`, `split`, `age`, `prediction` (years).
+        One row a validation or test picture: `name`, `split`, `age`, `prediction` (years). Of a network that answers
+        with a probability: `male` (1 or 0), `output` (as it comes) and `prediction` (the calibrated probability).
     """
 
     folder: Path

@@ -7,7 +7,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pandas as pd
@@ -17,65 +16,14 @@ from ssrlib import records, targets
 from ssrlib.augmentation import RandomAffine
 from ssrlib.backend import list_devices
 from ssrlib.baselines import build_network
+from ssrlib.batches import Batches
 from ssrlib.catalogue import DATASETS
+from ssrlib.checkpoints import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from ssrlib.network import enliven_heads, head_part
 from ssrlib.splits import SPLITS
 from ssrlib.weights import find_weights, load_model, save_weights
 
-CHECKPOINT_FILE = "checkpoint.weights.h5"
 VALIDATION_BATCH = 256
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of crops; what is in batch i depends on the seed and i only, so that a run can be resumed.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (N, size, size, 3)
-        Not copied.
-    targets : dict of ndarray of float32, shape (N, 1)
-        For each output of the trained network what it should be.
-    rows : ndarray of int
-        Those of the images that are used.
-    batch_size : int
-    seed : int, optional
-        Decides the order, which is another one in each epoch; an incomplete last batch is left out, and there is no
-        end. Without a seed the batches are those of one epoch, in the order of the rows, and the last one is filled up
-        with pictures that do not count.
-    first_epoch : int
-        The epoch, from 0, that batch 0 begins.
-    """
-
-    def __init__(self, images, targets, rows, batch_size, seed=None, first_epoch=0):
-        # TensorFlow takes seconds to end an iterator that it tunes. One without an end is kept by Keras for all epochs,
-        # and one that has two workers is not tuned.
-        super().__init__(workers=1 if seed is not None else 2)
-        self.images, self.targets, self.rows = images, targets, rows
-        self.seed, self.first_epoch = seed, first_epoch
-        self.batch_size = batch_size if seed is None else min(batch_size, len(rows))
-        self.steps = -(-len(rows) // self.batch_size) if seed is None else len(rows) // self.batch_size
-        self._shuffled = None, None
-
-    @property
-    def num_batches(self):
-        return self.steps if self.seed is None else None
-
-    def __getitem__(self, number):
-        epoch, step = divmod(number, self.steps)
-        place = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        chosen = self._order(self.first_epoch + epoch)[place % len(self.rows)]
-        counts = (place < len(self.rows)).astype(np.float32)
-        targets = {name: values[chosen] for name, values in self.targets.items()}
-        return self.images[chosen], targets, dict.fromkeys(targets, counts)
-
-    def _order(self, epoch):
-        if self.seed is None:
-            return self.rows
-        known, order = self._shuffled
-        if known != epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-            self._shuffled = epoch, order
-        return order
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -112,7 +60,7 @@ class _Recorder(keras.callbacks.Callback):
                 "images_per_second": self.images / seconds,
             }
         )
-        _save_checkpoint(self.model, self.checkpoint, self.key, self.history)
+        save_checkpoint(self.model, self.checkpoint, self.key, self.history)
         records.write_history(self.checkpoint.parent, pd.DataFrame(self.history))
         self.progress.set_postfix_str(f"validation MAE {self.history[-1]['val_mae']:.2f} years")
         self.progress.update()
@@ -249,7 +197,7 @@ def _fit(model, crops, labels, recipe, seed, out, key, answers=None, callbacks=(
     schedule = _learning_rate(recipe, faces.steps)
     trainer = _build_trainer(model, recipe, schedule, seed, wanted)
     checkpoint = out / CHECKPOINT_FILE
-    history = _load_checkpoint(trainer, checkpoint, key)
+    history = load_checkpoint(trainer, checkpoint, key)
     faces.first_epoch = len(history)
     images = faces.steps * faces.batch_size
     averaging = [keras.callbacks.SwapEMAWeights()] if recipe.weight_average else []
@@ -432,33 +380,3 @@ def _mae(logs, prefix=""):
     """Find the error in years; Keras names it after the output where there are several."""
     names = (f"{prefix}value_mean_absolute_error", f"{prefix}mean_absolute_error")
     return next(logs[name] for name in names if name in logs)
-
-
-def _save_checkpoint(trainer, path, key, history):
-    """One file holds weights, optimizer, random state and history, and replaces the last one in one step."""
-    temporary = path.with_name("tmp." + path.name)
-    trainer.save_weights(temporary)
-    with h5py.File(temporary, "a") as file:
-        file.attrs["key"], file.attrs["history"] = key, json.dumps(history)
-        file.attrs["random"] = np.stack([keras.ops.convert_to_numpy(state) for state in _random_states(trainer)])
-    temporary.replace(path)
-
-
-def _load_checkpoint(trainer, path, key):
-    """Restore a checkpoint of the same run and return its history; without one, an empty history."""
-    if not path.is_file():
-        return []
-    with h5py.File(path) as file:
-        if file.attrs["key"] != key:
-            return []
-        history, states = json.loads(file.attrs["history"]), file.attrs["random"]
-    trainer.load_weights(path)
-    for variable, state in zip(_random_states(trainer), states, strict=True):
-        variable.assign(state)
-    return history
-
-
-def _random_states(trainer):
-    """List where the augmentation and the dropouts are in their random streams; Keras saves no such variable."""
-    saved = {id(variable) for variable in trainer.weights}
-    return [variable for variable in trainer.variables if id(variable) not in saved]

@@ -16,14 +16,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ssrlib import evaluation, records, targets, training, weights
+from ssrlib import checkpoints, evaluation, records, targets, training, weights
 from ssrlib.alignment import Crop
 from ssrlib.baselines import build_network
+from ssrlib.batches import Batches
 from ssrlib.catalogue import DATASETS
 from ssrlib.crops import Crops
 from ssrlib.network import SSRNet
 from ssrlib.recipes import Recipe
-from ssrlib.training import Batches, train
+from ssrlib.training import train
 
 SIZE = 40
 RECIPE = Recipe(  # small and tame: a Delta near -1 would make the loss infinite
@@ -173,7 +174,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_r
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert {file.name for file in out.iterdir()} == {
-        training.CHECKPOINT_FILE, records.HISTORY_FILE, records.UNFINISHED_FILE
+        checkpoints.CHECKPOINT_FILE, records.HISTORY_FILE, records.UNFINISHED_FILE
     }  # fmt: skip
     assert list(pd.read_csv(out / records.HISTORY_FILE)["epoch"]) == [1, 2]
     assert records.list_runs(tmp_path)["epochs"].tolist() == ["2 of 3"]
@@ -190,7 +191,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_r
     assert epochs == [2], "only the third epoch was missing"
     assert_same_run(train(*job), whole)
     assert epochs == [2], "and now none"
-    assert not (out / training.CHECKPOINT_FILE).exists()
+    assert not (out / checkpoints.CHECKPOINT_FILE).exists()
 
 
 TWO_DEVICES = """
@@ -231,10 +232,10 @@ def test_a_batch_must_go_into_the_devices(monkeypatch):
 def test_a_checkpoint_of_another_plan_is_not_used(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
     path = tmp_path / "checkpoint.weights.h5"
-    training._save_checkpoint(model, path, "one plan", [{"epoch": 1}])
-    assert training._load_checkpoint(model, path, "another plan") == []
-    assert training._load_checkpoint(model, path, "one plan") == [{"epoch": 1}]
-    assert training._load_checkpoint(model, tmp_path / "absent.h5", "one plan") == []
+    checkpoints.save_checkpoint(model, path, "one plan", [{"epoch": 1}])
+    assert checkpoints.load_checkpoint(model, path, "another plan") == []
+    assert checkpoints.load_checkpoint(model, path, "one plan") == [{"epoch": 1}]
+    assert checkpoints.load_checkpoint(model, tmp_path / "absent.h5", "one plan") == []
 
 
 def interrupt(*arguments, **keywords):
