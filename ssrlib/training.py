@@ -29,10 +29,10 @@ VALIDATION_BATCH = 256
 class _Recorder(keras.callbacks.Callback):
     """Show progress, keep the history, write a checkpoint after each epoch and stop when the loss is no number."""
 
-    def __init__(self, checkpoint, history, key, epochs, images, schedule, title):
+    def __init__(self, checkpoint, history, key, epochs, images, schedule, title, unit):
         super().__init__()
         self.checkpoint, self.history, self.key = checkpoint, history, key
-        self.images, self.schedule = images, schedule
+        self.images, self.schedule, self.unit = images, schedule, unit
         self.progress = tqdm(total=epochs, initial=len(history), desc=title, unit="epoch")
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -62,7 +62,7 @@ class _Recorder(keras.callbacks.Callback):
         )
         save_checkpoint(self.model, self.checkpoint, self.key, self.history)
         records.write_history(self.checkpoint.parent, pd.DataFrame(self.history))
-        self.progress.set_postfix_str(f"validation MAE {self.history[-1]['val_mae']:.2f} years")
+        self.progress.set_postfix_str(f"validation MAE {self.history[-1]['val_mae']:.2f}{self.unit}")
         self.progress.update()
 
     def on_train_end(self, logs=None):
@@ -201,7 +201,8 @@ def _fit(model, crops, labels, recipe, seed, out, key, answers=None, callbacks=(
     faces.first_epoch = len(history)
     images = faces.steps * faces.batch_size
     averaging = [keras.callbacks.SwapEMAWeights()] if recipe.weight_average else []
-    recorder = _Recorder(checkpoint, history, key, recipe.epochs, images, schedule, f"training {out.name}")
+    unit = " years" if recipe.target == "age" else ""
+    recorder = _Recorder(checkpoint, history, key, recipe.epochs, images, schedule, f"training {out.name}", unit)
     trainer.fit(
         faces,
         epochs=recipe.epochs,
