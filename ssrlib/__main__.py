@@ -64,8 +64,9 @@ def train(parsed):
     run = training.train(
         faces, recipe, parsed.out, parsed.seed, parsed.init, parsed.teacher, tensorboard=parsed.tensorboard
     )
-    print(f"{parsed.out}: test MAE {run.record['test']['mae']:.2f} years on {run.record['test']['n']} faces, "
-          f"{run.record['images_per_second']:.0f} images/s")  # fmt: skip
+    test = run.record["test"]
+    score = f"MAE {test['mae']:.2f} years" if "mae" in test else f"accuracy {test['accuracy']:.3f}"
+    print(f"{parsed.out}: test {score} on {test['n']} faces, {run.record['images_per_second']:.0f} images/s")
     return 0
 
 
