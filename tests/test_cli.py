@@ -309,3 +309,21 @@ def test_download_fetches_what_the_catalogue_names(capsys, tmp_path, monkeypatch
     status, lines, _ = run(capsys, "download", "FG-NET", "--root", tmp_path)
     assert status == 0 and lines == [f"{tmp_path / 'fgnet'}: 1 pictures"]
     assert tuple(asked) == datasets.DATASETS["fgnet"].archives and asked[0].checksum.startswith("md5:")
+
+
+def test_a_probability_from_training_to_prediction(capsys, tmp_path, pictures):
+    data, out = tmp_path / "faces.npz", tmp_path / "results" / "sex"
+    assert run(capsys, "preprocess", "drawn", "--out", data, "--limit", 40, "--size", 40, "--workers", 1)[0] == 0
+    status, lines, _ = run(capsys, "train", "--data", data, "--out", out, "--recipe", "small", "--epochs", 1, "--set",
+                           "target=male", "--set", "value_range=1", "--set", "loss=mean_squared_error")  # fmt: skip
+    record = records.read_run("sex").record
+    assert status == 0 and f"accuracy {record['test']['accuracy']:.3f}" in lines[-1]
+    status, lines, _ = run(capsys, "evaluate", "sex", "drawn", "--limit", 40, "--json", "--workers", 1)
+    numbers = json.loads(lines[0])
+    assert status == 0 and numbers["n"] == record["test"]["n"]
+    assert numbers["brier"] == pytest.approx(record["test"]["brier"], rel=1e-3)
+    assert "accuracy" in run(capsys, "evaluate", "sex", "drawn", "--limit", 40, "--workers", 1)[1][-1]
+    table = tmp_path / "faces.csv"
+    status, lines, _ = run(capsys, "predict", "sex", pictures / "first.png", "--csv", table)
+    assert status == 0 and re.search(r"male with a probability of [01]\.\d\d", lines[0])
+    assert 0 <= pd.read_csv(table)["male"][0] <= 1
