@@ -39,7 +39,7 @@ class LeakyGradientReLU(layers.Layer):
 
     Examples
     --------
-    >>> ops.convert_to_numpy(LeakyGradientReLU(0.1)([-2.0, 3.0])).tolist()
+    >>> ops.convert_to_numpy(LeakyGradientReLU(0.1)(ops.array([-2.0, 3.0]))).tolist()
     [0.0, 3.0]
     """
 

@@ -209,7 +209,9 @@ training.train(faces, recipe, out + sys.argv[2], 4)
 @pytest.mark.slow
 def test_two_devices_learn_what_one_does(tmp_path):
     """Neither the 21 validation pictures nor the 21 for the test can be shared out evenly."""
-    (tmp_path / "job").write_bytes(pickle.dumps((bright_faces(123), RECIPE, str(tmp_path / "run"))))
+    # Slow running means would leave answers far outside of all ages, where rounding grows a thousandfold.
+    recipe = replace(RECIPE, batch_norm_momentum=0.5)
+    (tmp_path / "job").write_bytes(pickle.dumps((bright_faces(123), recipe, str(tmp_path / "run"))))
     for count in ("1", "2"):
         environment = os.environ | {
             "KERAS_BACKEND": "jax", "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"
