@@ -492,3 +492,19 @@ def test_batches_to_watch_keep_the_order_and_are_all_of_one_size():
     assert list(first[:, 0]) == [1, 3, 5] and list(counted["age"]) == [1, 1, 1]
     assert list(second[:, 0]) == [7, 8, 1] and list(filled["age"]) == [1, 1, 0]
     assert list(ages["age"][:, 0]) == [7, 8, 1]
+
+
+def test_with_fresh_heads_only_what_lies_before_them_is_taken_over(run):
+    source, plan = weights.load_model(run.folder)[0], run.record | {"recipe": {"heads": "fresh"}}
+    for network in ({"architecture": "ssrnet", "stages": (3, 2)}, {"architecture": "plain"}):
+        model = build_network(**network, image_size=SIZE)
+        heads = {layer.name: layer.get_weights() for layer in model.layers if isinstance(layer, keras.layers.Dense)}
+        training._start_from(model, run.folder, plan)
+        for name in ("x_conv_1", "s_conv_4", "x_norm_2"):
+            for taken, given in zip(*(each.get_layer(name).get_weights() for each in (model, source)), strict=True):
+                np.testing.assert_array_equal(taken, given)
+        for name, before in heads.items():
+            for kept, was in zip(model.get_layer(name).get_weights(), before, strict=True):
+                np.testing.assert_array_equal(kept, was)
+    with pytest.raises(ValueError, match="no layer in common"):
+        training._start_from(build_network("densenet", depth=7, image_size=SIZE), run.folder, plan)
