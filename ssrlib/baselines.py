@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from ssrlib.network import SSRNet, product, stage_features, stream_levels
+from ssrlib.network import SSRNet, fuse, stage_features, stream_levels
 from ssrlib.normalization import BatchNormalization
 from ssrlib.stagewise import SoftStagewiseRegression
 
@@ -273,7 +273,7 @@ def _trunk(image, momentum):
     """Multiply SSR-Net's streams at its three levels and join the results to one vector."""
     levels = stream_levels(image, batch_norm_momentum=momentum)
     vectors = [
-        product(stage_features(levels, block, f"level_{block}"), f"level_{block}_product") for block in (4, 2, 1)
+        fuse(stage_features(levels, block, f"level_{block}"), f"level_{block}_product") for block in (4, 2, 1)
     ]
     return layers.Dropout(0.2, name="drop")(layers.Concatenate(name="join")(vectors))
 

@@ -11,6 +11,7 @@ from ssrlib.normalization import BatchNormalization
 from ssrlib.stagewise import SoftStagewiseRegression
 
 BATCH_NORM_EPSILON = 1e-3  # Keras 2's default, which the released weights were trained with
+FUSIONS = {"product": layers.Multiply, "sum": layers.Add}
 POOLS = {1: 8, 2: 4, 3: 2}  # what brings a block's features to about 3x3 places; the fourth block's are that small
 
 
@@ -67,6 +68,8 @@ def SSRNet(
     batch_norm_momentum=0.99,
     leak=0.0,
     dropout=0.2,
+    fusion="product",
+    p_activation="relu",
     return_heads=False,
     name="ssrnet",
 ):
@@ -95,6 +98,10 @@ def SSRNet(
         off for every picture can come back, see `LeakyGradientReLU`.
     dropout : float
         Share of the features before the stages' dense layers that are left out at random in training, 0 to below 1.
+    fusion : str
+        How the two streams meet in a stage: "product" multiplies them element by element, as released, "sum" adds.
+    p_activation : str
+        "relu" as released, whose weights p need not add up to 1, or "softmax", whose do.
     return_heads : bool
         Return the heads of every stage as well, see `stage_heads`.
     name : str
@@ -109,7 +116,7 @@ def SSRNet(
     Raises
     ------
     ValueError
-        If the stages, the streams or the image size cannot be built.
+        If the stages, the streams, the image size, the fusion or the activation cannot be built.
 
     Notes
     -----
@@ -126,11 +133,23 @@ def SSRNet(
         raise ValueError(f"SSR-Net has at least one stage of at least one bin, not {stages}.")
     if streams not in ("xs", "x", "s"):
         raise ValueError(f"SSR-Net has the streams 'xs', 'x' or 's', not '{streams}'.")
+    if fusion not in FUSIONS:
+        raise ValueError(f"Streams meet in a {' or a '.join(FUSIONS)}, not in a '{fusion}'.")
+    if p_activation not in ("relu", "softmax"):
+        raise ValueError(f"The activation of p is 'relu' or 'softmax', not '{p_activation}'.")
     image = keras.Input((image_size, image_size, 3), name="image")
     levels = stream_levels(image, streams, batch_norm_momentum)
+    relu = LeakyGradientReLU(leak) if leak else "relu"
+    options = {
+        "dynamic_range": dynamic_range,
+        "relu": relu,
+        "p_activation": relu if p_activation == "relu" else p_activation,
+        "dropout": dropout,
+        "fusion": fusion,
+    }
     blocks = (4, 2, 1) if len(stages) < 4 else itertools.chain((4, 3, 2), itertools.repeat(1))
     heads = [
-        _stage(stage_features(levels, block, f"stage_{k}"), bins, dynamic_range, leak, dropout, f"stage_{k}")
+        _stage(stage_features(levels, block, f"stage_{k}"), bins, f"stage_{k}", **options)
         for k, (bins, block) in enumerate(zip(stages, blocks, strict=False), start=1)
     ]
     value = SoftStagewiseRegression(value_range, lambda_index, lambda_width, division_floor, name="prediction")(heads)
@@ -252,9 +271,9 @@ def stage_features(levels, block, name):
     return vectors
 
 
-def product(vectors, name):
-    """Multiply the streams' vectors element by element; a single stream's stays as it is."""
-    return layers.Multiply(name=name)(list(vectors.values())) if len(vectors) > 1 else next(iter(vectors.values()))
+def fuse(vectors, name, fusion="product"):
+    """Multiply, or add up, the streams' vectors element by element; a single stream's stays as it is."""
+    return FUSIONS[fusion](name=name)(list(vectors.values())) if len(vectors) > 1 else next(iter(vectors.values()))
 
 
 def _stream(image, name, momentum):
@@ -273,22 +292,21 @@ def _stream(image, name, momentum):
     return levels
 
 
-def _stage(vectors, bins, dynamic_range, leak, dropout, name):
+def _stage(vectors, bins, name, dynamic_range, relu, p_activation, dropout, fusion):
     """Make a stage's p, eta and Delta of the streams' vectors, or its p alone."""
-    relu = LeakyGradientReLU(leak) if leak else "relu"
 
     def dense(units, activation, part):
         # Never in 16 bits: a step of a bfloat16 is half a year at 60 years.
         return layers.Dense(units, activation=activation, dtype="float32", name=f"{name}_{part}")
 
     if dynamic_range:
-        delta = dense(1, "tanh", "delta")(product(vectors, f"{name}_product"))
+        delta = dense(1, "tanh", "delta")(fuse(vectors, f"{name}_product", fusion))
     reduced = {
         stream: dense(bins, relu, f"{stream}_dense")(layers.Dropout(dropout, name=f"{name}_{stream}_drop")(vector))
         for stream, vector in vectors.items()
     }
-    features = dense(2 * bins, relu, "features")(product(reduced, f"{name}_bins"))
-    p = dense(bins, relu, "p")(features)
+    features = dense(2 * bins, relu, "features")(fuse(reduced, f"{name}_bins", fusion))
+    p = dense(bins, p_activation, "p")(features)
     if not dynamic_range:
         return (p,)
     return p, dense(bins, "tanh", "eta")(features), delta

@@ -55,7 +55,8 @@ class Recipe:
         Chance that a rectangle of a picture is replaced by noise, see `keras.layers.RandomErasing`.
     architecture : str
         See `baselines.ARCHITECTURES`.
-    stages, lambda_index, lambda_width, value_range, division_floor, batch_norm_momentum, leak, dropout
+    stages, lambda_index, lambda_width, value_range, division_floor, streams, fusion, p_activation,
+    batch_norm_momentum, leak, dropout
         The network, see `network.SSRNet`; other architectures take those of them that they know.
 
     Raises
@@ -93,6 +94,9 @@ class Recipe:
     lambda_width: float = 1.0
     value_range: float = 101
     division_floor: float = 0.1
+    streams: str = "xs"
+    fusion: str = "product"
+    p_activation: str = "relu"
     batch_norm_momentum: float = 0.99
     leak: float = 0.0
     dropout: float = 0.2

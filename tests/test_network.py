@@ -56,6 +56,28 @@ def test_one_stream_has_no_layer_of_the_other(streams, kept):
     assert np.isfinite(model.predict(pictures(), verbose=0)).all()
 
 
+def test_streams_that_are_added_instead_of_multiplied():
+    model = alive(fusion="sum")
+    opened = keras.Model(
+        model.input, [model.get_layer(f"stage_1_{name}").output for name in ("x_flatten", "s_flatten", "product")]
+    )
+    x, s, fused = opened.predict(pictures(), verbose=0)
+    np.testing.assert_allclose(fused, x + s, rtol=1e-6)
+    assert model.count_params() == SSRNet().count_params()
+
+
+def test_softmax_weights_add_up_to_one():
+    heads = alive(p_activation="softmax", return_heads=True).predict(pictures(), verbose=0)
+    for k in (1, 2, 3):
+        np.testing.assert_allclose(heads[f"p_{k}"].sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{"fusion": "maximum"}, {"p_activation": "sigmoid"}])
+def test_unknown_options_are_refused(change):
+    with pytest.raises(ValueError, match=next(iter(change.values()))):
+        SSRNet(**change)
+
+
 def test_without_dynamic_range_there_are_no_such_heads():
     heads = SSRNet(dynamic_range=False, return_heads=True).predict(pictures(), verbose=0)
     assert sorted(heads) == ["p_1", "p_2", "p_3", "prediction"]

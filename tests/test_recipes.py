@@ -12,8 +12,9 @@ def test_the_papers_recipe():
     paper = find_recipe("paper")
     assert (paper.epochs, paper.batch_size, paper.learning_rate, paper.loss) == (90, 50, 1e-3, "mean_absolute_error")
     assert paper.network == {"architecture": "ssrnet", "stages": (3, 3, 3), "lambda_index": 1.0, "lambda_width": 1.0,
-                             "value_range": 101, "division_floor": 0.0, "batch_norm_momentum": 0.99,
-                             "leak": 0.0, "dropout": 0.2}  # fmt: skip
+                             "value_range": 101, "division_floor": 0.0, "streams": "xs",
+                             "fusion": "product", "p_activation": "relu",
+                             "batch_norm_momentum": 0.99, "leak": 0.0, "dropout": 0.2}  # fmt: skip
 
 
 def test_recipes_change_by_field():

@@ -1,0 +1,146 @@
+"""What each part of SSR-Net is worth: change one thing, train briefly on All-Age-Faces, test.
+
+    python benchmarks/ablations.py FILE.npz WEIGHTS FOLDER [QUESTION...]
+
+FILE.npz is written by `preprocess`, WEIGHTS is the folder of the authors' files, FOLDER keeps the runs, so that the
+command can be stopped and given again. With questions only those are trained; all that FOLDER holds is recorded in
+results/ablations. Every network starts from the convolutions of the authors' MegaAge-Asian weights, as far as it has
+such layers, with fresh heads.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ssrlib import crops, records
+from ssrlib.backend import import_keras
+from ssrlib.recipes import find_recipe
+
+EPOCHS = 8
+AVERAGE = 0.99  # the recipe's 0.999 would still remember the start after so few steps
+BASE = "SSR-Net (3,3,3)"
+NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
+# Variants, and with how many seeds each is trained.
+QUESTIONS = {
+    "base": {BASE: ({}, 3)},
+    "dynamic range": {
+        "bins neither move nor stretch": (NO_SHIFTS, 3),
+        "softmax": ({"p_activation": "softmax"}, 3),
+        "softmax, bins neither move nor stretch": ({"p_activation": "softmax"} | NO_SHIFTS, 3),
+        "bins do not move": ({"lambda_index": 0.0}, 1),
+        "bins do not stretch": ({"lambda_width": 0.0}, 1),
+        "a quarter of the dynamic range": ({"lambda_index": 0.25, "lambda_width": 0.25}, 1),
+        "half of the dynamic range": ({"lambda_index": 0.5, "lambda_width": 0.5}, 1),
+        "three quarters of the dynamic range": ({"lambda_index": 0.75, "lambda_width": 0.75}, 1),
+        "released division": ({"division_floor": 0.0}, 1),
+    },
+    "stages": {
+        "one stage of 27": ({"stages": (27,)}, 3),
+        "one stage of 101": ({"stages": (101,)}, 3),
+        "(5,5,5)": ({"stages": (5, 5, 5)}, 1),
+        "(9,3)": ({"stages": (9, 3)}, 1),
+        "(2,2,2,2)": ({"stages": (2, 2, 2, 2)}, 1),
+    },
+    "streams": {
+        "ReLU stream only": ({"streams": "x"}, 3),
+        "tanh stream only": ({"streams": "s"}, 3),
+        "sum instead of product": ({"fusion": "sum"}, 3),
+    },
+    "data": {f"{share:.0%} of the training faces": ({"share": share}, 1) for share in (0.05, 0.1, 0.25, 0.5)},
+    "start": {
+        "random": ({"start": None}, 1),
+        "IMDB": ({"start": "imdb"}, 1),
+        "WIKI": ({"start": "wiki"}, 1),
+    },
+    "rivals": {
+        "plain regression": ({"architecture": "plain"}, 1),
+        "DEX": ({"architecture": "dex"}, 1),
+        "MobileNet": ({"architecture": "mobilenet", "start": "megaage_mobilenet_0.25"}, 1),
+        "C3AE": ({"architecture": "c3ae", "start": None}, 1),
+    },
+    "loss": {
+        "squared error": ({"loss": "mean_squared_error"}, 1),
+        "Huber": ({"loss": "huber"}, 1),
+        "with a distribution": ({"distribution": 0.2}, 1),
+    },
+    "augmentation": {
+        "no flip": ({"flip": 0.0}, 1),
+        "no rotation": ({"rotation": 0.0}, 1),
+        "no shear": ({"shear": 0.0}, 1),
+        "no shift": ({"shift": 0.0}, 1),
+        "no zoom": ({"zoom": 0.0}, 1),
+        "none": ({"flip": 0.0, "chance": 0.0}, 1),
+    },
+    "range": {"V = 80": ({"value_range": 80}, 1), "V = 120": ({"value_range": 120}, 1)},
+}
+
+
+def plan():
+    """List question, variant, change and seed of every run."""
+    for question, variants in QUESTIONS.items():
+        for variant, (change, seeds) in variants.items():
+            for seed in range(seeds):
+                yield question, variant, dict(change), seed
+
+
+def folder_of(place, question, variant, seed):
+    return Path(place) / re.sub(r"[^a-z0-9]+", "-", f"{question} {variant} {seed}".lower())
+
+
+def take(faces, share, seed):
+    """Keep a share of the training faces, and all others."""
+    learned = (faces.table["split"] == "train").to_numpy()
+    return faces.choose(~learned | (np.random.default_rng(seed).random(len(faces)) < share))
+
+
+def run_one(faces, weights, place, change, seed):
+    from ssrlib.training import train
+
+    start, share = change.pop("start", "megaage"), change.pop("share", 1.0)
+    init = None if start is None else Path(weights) / f"{start}.h5"
+    if change.get("architecture") == "mobilenet":
+        change["heads"] = "kept"
+    # As many steps for less data.
+    recipe = find_recipe("modern", **{"epochs": round(EPOCHS / share), "weight_average": AVERAGE} | change)
+    return train(take(faces, share, seed), recipe, place, seed, init)
+
+
+def measure(run):
+    from ssrlib import baselines, costs
+
+    network = baselines.build_network(**run.record["network"])
+    return {
+        "epochs": run.record["recipe"]["epochs"],
+        "parameters": run.record["parameters"],
+        "multiply_adds": int(costs.layer_costs(network)["multiply_adds"].sum()),
+        "training_mae": run.history["mae"].iloc[-1],
+        "validation_mae": run.record["val"]["mae"],
+        **{name: run.record["test"][name] for name in ("mae", "ca3", "ca5")},
+    }
+
+
+if __name__ == "__main__":
+    import_keras()
+
+    file, weights, folder, *chosen = sys.argv[1:]
+    faces = crops.load_crops(file)
+    rows = []
+    for question, variant, change, seed in plan():
+        place = folder_of(folder, question, variant, seed)
+        if not chosen or question in chosen:
+            run_one(faces, weights, place, change, seed)
+        if (place / records.RUN_FILE).is_file():
+            row = {"question": question, "variant": variant, "seed": seed} | measure(records.read_run(place))
+            rows.append(row)
+            print(*row.values(), flush=True)
+    about = {
+        "dataset": faces.record["dataset"],
+        "epochs": EPOCHS,
+        "averaging": AVERAGE,
+        "start": "megaage",
+        "base": BASE,
+    }
+    records.write_table("ablations", pd.DataFrame(rows), about)
