@@ -18,6 +18,9 @@ RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE = "run.json", "history.csv", "predictio
 WEIGHTS_FILE = "model.weights.h5"
 # The weights that a user should take, one for each kind of faces.
 SHIPPED = ("asian", "utkface", "faces", "drawn")
+# The parts of the released network that a run may change.
+RELEASED = {"lambda_index": 1, "lambda_width": 1, "streams": "xs", "fusion": "product", "p_activation": "relu"}
+PLAN = ("recipe", "network", "crop", "data", "teachers")  # what runs have in common that differ in the seed only
 UNFINISHED_FILE = "unfinished.json"  # what `run.json` will say, but for the results
 
 
@@ -181,9 +184,10 @@ def list_runs(folder=None):
 
 
 def _describe_network(network):
-    """Name an architecture, and its stages if it has some."""
+    """Name an architecture, its stages if it has some, and in which parts it differs from the released network."""
     stages = f" ({','.join(map(str, network['stages']))})" if "stages" in network else ""
-    return network.get("architecture", "ssrnet") + stages
+    changed = [f", {part}={network[part]}" for part, value in RELEASED.items() if network.get(part, value) != value]
+    return network.get("architecture", "ssrnet") + stages + "".join(changed)
 
 
 def compare_runs(folder=None):
@@ -205,7 +209,7 @@ def compare_runs(folder=None):
         rows.append(
             {
                 # The whole recipe decides what belongs together, its name is only what it is called.
-                "key": json.dumps([record[name] for name in ("recipe", "network", "crop", "data")], sort_keys=True),
+                "key": json.dumps([record[name] for name in PLAN], sort_keys=True),
                 "data": record["data"]["dataset"],
                 "network": _describe_network(record["network"]),
                 "recipe": record["recipe"]["name"],

@@ -276,7 +276,7 @@ def _predict(model, part, target):
 def _start_from(model, init, plan):
     """Take over the weights of a file: all of them, or where the heads are fresh, those of the layers before them."""
     source, crop, record = load_model(init)
-    if asdict(crop) != plan["crop"]:
+    if "source" not in record and asdict(crop) != plan["crop"]:  # the authors' weights name no crop of their own
         raise ValueError(f"The weights '{init}' belong to another crop than this run's.")
     if plan["recipe"]["heads"] == "kept":
         here, there = plan["network"], record["network"]

@@ -135,8 +135,8 @@ def test_runs_are_listed_with_their_results(results):
     (results / "no run").mkdir()
     table = records.list_runs()
     assert table.to_dict("records") == [
-        {"run": "first", "data": "drawn", "recipe": "paper", "network": "ssrnet (3,2)", "epochs": 2, "seed": 7,
-         "MAE": 4.5, "CA(3)": 0.25, "CA(5)": 0.5},
+        {"run": "first", "data": "drawn", "recipe": "paper", "network": "ssrnet (3,2), lambda_width=0.5", "epochs": 2,
+         "seed": 7, "MAE": 4.5, "CA(3)": 0.25, "CA(5)": 0.5},
         {"run": "second", "data": "drawn", "recipe": "small", "network": "dex", "epochs": 5, "seed": 8,
          "MAE": 4.5, "CA(3)": 0.25, "CA(5)": 0.5},
     ]  # fmt: skip

@@ -1,11 +1,15 @@
-"""Let prose pages say {{ results_table }}: the table of recorded results, as `results/` has it at build time."""
+"""Let prose pages say {{ results_table }} or {{ ledger_sizes }}: tables of recorded results, as of build time."""
 
-from ssrlib import records
+from ssrlib import ledger, records
+from ssrlib.backend import import_keras
+
+TABLES = {"results_table": records.results_table} | ledger.TABLES
 
 
 def setup(app):
     def substitute(app, config):
-        config.myst_substitutions = config.myst_substitutions | {"results_table": records.results_table()}
+        import_keras()  # some tables count the parameters of networks
+        config.myst_substitutions = config.myst_substitutions | {name: make() for name, make in TABLES.items()}
 
     app.connect("config-inited", substitute)
     return {"parallel_read_safe": True}

@@ -1,0 +1,339 @@
+"""The ledger: the paper's numbers beside what was measured here, as Markdown tables made of the records."""
+
+import re
+from functools import partial
+
+import pandas as pd
+
+from ssrlib import records
+
+DATASETS = {"MORPH2": "morph2", "MegaAge-Asian": "megaage_asian"}
+# What the paper's networks are called in the authors' logs and in our runs.
+LOGGED = {"SSR-Net": "SSR-Net", "MobileNet": "MobileNet 0.25", "DenseNet": "DenseNet-19"}
+TRAINED = {"SSR-Net": "ssrnet (3,3,3)", "MobileNet": "mobilenet", "DenseNet": "densenet"}
+RELEASED = {
+    "MegaAge-Asian": {
+        "SSR-Net": "megaage",
+        "MobileNet": "megaage_mobilenet_0.25",
+        "DenseNet": "megaage_densenet_19",
+    },
+    "MORPH2": {},
+}
+# What a run's network is called that has no dynamic range: the factors are JSON's, 0 or 0.0.
+FIXED_BINS = r", lambda_index=0(?:\.0)?, lambda_width=0(?:\.0)?$"
+
+
+def claim(dataset, measure):
+    """Compare one measure of the paper on one data set: paper, authors' logs, authors' weights, our runs.
+
+    Parameters
+    ----------
+    dataset : str
+        "MORPH2" or "MegaAge-Asian". Our runs on it count as soon as they are recorded.
+    measure : str
+        "MAE" (years), "CA(3)" or "CA(5)" (shares).
+
+    Returns
+    -------
+    str
+        A Markdown table with a column for each network and a row for each origin of a number.
+    """
+    runs = _our_runs(DATASETS[dataset])
+    rows = {"the paper": _quotations(measure, dataset)} | (_logged(dataset) if measure == "MAE" else {})
+    rows["authors' weights, measured here"] = _released(dataset, measure)
+    paper = runs[runs["recipe"] == "paper"]
+    for start, same in paper.groupby("start"):
+        rows[f"our runs, `paper` from {start}"] = _by_network(same, measure)
+    if paper.empty:
+        rows["our runs, `paper`"] = {}
+    rows["our best"] = _by_network(runs.drop_duplicates("network"), measure, named=True)  # they are sorted by MAE
+    if not rows["the paper"]:
+        del rows["the paper"]
+    needs = f"[needs {dataset}](sec-run-{DATASETS[dataset].replace('_', '-')})"
+    table = []
+    for name, cells in rows.items():
+        cells = cells or {"SSR-Net": needs}
+        table.append([name, *(cells.get(network, "–") for network in LOGGED)])
+    return _markdown([measure, *LOGGED], table)
+
+
+def measured(dataset):
+    """List what the authors' weights and our runs reach on a data set that the paper does not have.
+
+    Parameters
+    ----------
+    dataset : str
+        A data set of the recorded runs, as "all_age_faces".
+
+    Returns
+    -------
+    str
+        A Markdown table: the median guess, then the authors' weights and ours, each sorted by their error.
+    """
+    from ssrlib.authors import AUTHORS_WEIGHTS
+
+    guess = records.shipped_run(dataset).record["median_guess"]
+    rows = [["the median age for everybody", *_scores(guess)]]
+    cross = records.read_table("cross")[0].query("tested_on == @dataset").sort_values("mae")
+    for row in cross[cross["weights"].isin(AUTHORS_WEIGHTS)].to_dict("records"):
+        rows.append([f"authors' `{row['weights']}`", *_scores(row)])
+    for row in cross[~cross["weights"].isin(AUTHORS_WEIGHTS) & (cross["trained_on"] != dataset)].to_dict("records"):
+        rows.append([f"our `{row['weights']}`, trained on {row['trained_on'].replace('+', ' and ')}", *_scores(row)])
+    for _, run in _our_runs(dataset).iterrows():
+        name = f"our {run['network']}, `{run['recipe']}` from {run['start']}"
+        rows.append([name, *(_cell(run, measure) for measure in ("MAE", "CA(3)", "CA(5)"))])
+    return _markdown(["weights", "MAE", "CA(3)", "CA(5)"], rows)
+
+
+def logs():
+    """List the validation error of the last and of the best epoch in the authors' logs, in years.
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    table = records.read_table("authors_histories")[0].groupby(["dataset", "network"])["val_mae"]
+    ends = table.agg(["last", "min"]).reset_index()
+    return _markdown(
+        ["data", "network", "last epoch", "best epoch"],
+        [[dataset, network, f"{last:.2f}", f"{best:.2f}"] for dataset, network, last, best in ends.to_numpy()],
+    )
+
+
+def sizes():
+    """Compare sizes: the paper's megabytes, the authors' files, and parameters and multiply-adds counted here.
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    paper, files = _quotations("size"), _quotations("file")
+    rows = []
+    for network, (parameters, multiply_adds) in _counted(
+        {"SSR-Net": ("ssrnet", {}), "MobileNet": ("mobilenet", {}), "DenseNet": ("densenet", {})}
+    ).items():
+        rows.append([network, paper[network], f"{int(files[network]):,}", f"{parameters:,}", f"{multiply_adds / 1e6:.1f}"])
+    rows += [[network, size, "–", "–", "–"] for network, size in paper.items() if network not in LOGGED]
+    return _markdown(["network", "paper, MB", "authors' file, bytes", "parameters", "multiply-adds, millions"], rows)
+
+
+def stage_sizes():
+    """Count the parameters of the bins that the paper's figure 3 compares, and of the plain outputs on the same trunk.
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    from ssrlib.stagewise import bin_widths
+
+    shapes = [(3, 3, 3), (27,), (5, 5, 5), (101,)]
+    networks = {f"SSR-Net {shape}".replace(",)", ")"): ("ssrnet", {"stages": shape}) for shape in shapes}
+    finest = {name: f"{bin_widths(shape)[-1]:.2f}" for name, shape in zip(networks, shapes, strict=True)}
+    networks |= {"plain regression": ("plain", {}), "DEX's output, 101 bins": ("dex", {})}
+    rows = [[name, f"{count:,}", finest.get(name, "–")] for name, (count, _) in _counted(networks).items()]
+    orcnn = _quotations("parameters", source="figure 3")["ORCNN"]
+    return _markdown(
+        ["network", "parameters", "finest bin, years"],
+        [*rows, ["ORCNN (the paper's figure)", f"about {int(orcnn):,}", "–"]],
+    )
+
+
+def dynamic_range():
+    """Compare errors with and without dynamic range: the paper's, and our runs that differ in nothing else.
+
+    Returns
+    -------
+    str
+        A Markdown table, years.
+    """
+    paper = _quotations("MAE", "MORPH2")
+    rows = [["the paper", "MORPH2", paper["SSR-Net"], paper["SSR-Net without dynamic range"]]]
+    runs = records.compare_runs()
+    for _, fixed in runs[runs["network"].str.contains(FIXED_BINS)].iterrows():
+        same = runs["network"] == re.sub(FIXED_BINS, "", fixed["network"])
+        for key in ("data", "recipe", "start"):
+            same &= runs[key] == fixed[key]
+        for _, moving in runs[same].iterrows():
+            name = f"our {moving['network']}, `{fixed['recipe']}` from {fixed['start']}"
+            rows.append([name, fixed["data"], _cell(moving, "MAE"), _cell(fixed, "MAE")])
+    if len(rows) == 1:
+        rows.append(["our runs", "any", *["[none recorded yet](sec-run-fixed-bins)"] * 2])
+    return _markdown(["MAE", "data", "with", "without"], rows)
+
+
+def heads():
+    """Tell what the heads of the authors' age networks do over a whole data set.
+
+    Returns
+    -------
+    str
+        A Markdown table: how many of the nine bins ever have a weight, how far any index shift moves between two
+        pictures (bins), and the least and the largest Delta of all stages.
+    """
+    bins = records.read_table("released_bins")[0].query("dataset == 'all_age_faces'")
+    stages = records.read_table("released_stages")[0].query("dataset == 'all_age_faces'").groupby("weights")
+    least, largest = stages["least_delta"].min(), stages["largest_delta"].max()
+    rows = []
+    for name, table in bins.groupby("weights", sort=False):
+        moves = (table["largest_eta"] - table["least_eta"]).max()
+        alive = f"{(table['fires'] > 0).sum()} of {len(table)}"
+        rows.append([f"`{name}`", alive, f"{moves:.2f}", f"{least[name]:.2f} to {largest[name]:.2f}"])
+    return _markdown(["authors' weights", "bins alive", "η moves by", "Δ"], rows)
+
+
+def parity():
+    """Tell how near our networks with the authors' weights come to what the authors' own code computed, in years.
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    table = records.read_table("parity")[0]
+    table = table[~table["weights"].str.endswith("gender")]
+    worst = table.groupby("weights")["output"].agg(["max", "size"])
+    return _markdown(
+        ["weights", "largest deviation, years", "backends"],
+        [[f"`{name}`", f"{row['max']:.5f}", f"{row['size']:.0f}"] for name, row in worst.iterrows()],
+    )
+
+
+def paper_times():
+    """List the paper's times for one picture, in milliseconds.
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    gpu, cpu = _quotations("time on a GPU"), _quotations("time on a CPU")
+    return _markdown(["the paper, ms", "GPU", "CPU"], [[network, gpu[network], cpu[network]] for network in gpu])
+
+
+def our_times():
+    """List the times of SSR-Net's forward pass measured here, in milliseconds a picture.
+
+    Returns
+    -------
+    str
+        A Markdown table of medians.
+    """
+    table, about = records.read_table("forward")
+    medians = table.groupby(["batch", "compiler", "network"])["milliseconds"].median().unstack()
+    return _markdown(
+        [f"{about['processor']}, {about['cores']} cores, ms", "layer by layer, as released", "`ssrlib`"],
+        [
+            [f"batch {batch}, {compiler}", f"{row['layer by layer']:.2f}", f"{row['ssrlib']:.2f}"]
+            for (batch, compiler), row in medians.iterrows()
+        ],
+    )
+
+
+def downloads():
+    """List the recorded runs, each with a link to its prediction for every validation and test picture.
+
+    Returns
+    -------
+    str
+        A Markdown table with links for Sphinx, from the root of the book.
+    """
+    rows = []
+    for run in records.list_runs().to_dict("records"):
+        if not (records.results_folder() / run["run"] / records.PREDICTIONS_FILE).is_file():
+            continue  # not finished
+        score = f"{run['MAE']:.2f}" if pd.notna(run["MAE"]) else f"accuracy {run['accuracy']:.3f}"
+        link = f"{{download}}`predictions </results/{run['run']}/{records.PREDICTIONS_FILE}>`"
+        rows.append([f"`{run['run']}`", run["data"].replace("+", " and "), score, link])
+    return _markdown(["run", "trained and tested on", "MAE", "per picture"], rows)
+
+
+TABLES = {
+    "ledger_sizes": sizes,
+    "ledger_stage_sizes": stage_sizes,
+    "ledger_parity": parity,
+    "ledger_morph2": partial(claim, "MORPH2", "MAE"),
+    **{f"ledger_megaage_{name}": partial(claim, "MegaAge-Asian", measure)
+       for name, measure in {"mae": "MAE", "ca3": "CA(3)", "ca5": "CA(5)"}.items()},
+    "ledger_logs": logs,
+    "ledger_all_age_faces": partial(measured, "all_age_faces"),
+    "ledger_utkface": partial(measured, "utkface"),
+    "ledger_dynamic_range": dynamic_range,
+    "ledger_heads": heads,
+    "ledger_paper_times": paper_times,
+    "ledger_our_times": our_times,
+    "ledger_downloads": downloads,
+}  # fmt: skip
+
+
+def _quotations(measure, dataset=None, source=None):
+    """Look up the paper's numbers by model, with the digits that the paper prints."""
+    table = pd.read_csv(records.results_folder() / "paper" / "table.csv", dtype=str)
+    chosen = (table["measure"] == measure) & (table["data"].eq(dataset) if dataset else table["data"].isna())
+    chosen &= table["source"].eq(source) if source else True
+    return table[chosen].set_index("model")["value"].to_dict()
+
+
+def _logged(dataset):
+    """Write the authors' validation errors of the last and the best epoch, by model."""
+    table = records.read_table("authors_histories")[0].query("dataset == @dataset").groupby("network")["val_mae"]
+    return {
+        f"authors' log, {name} epoch": {
+            model: f"{values[logged]:.2f}" for model, logged in LOGGED.items() if logged in values
+        }
+        for name, values in (("last", table.last()), ("best", table.min()))
+    }
+
+
+def _released(dataset, measure):
+    """Write what the authors' weights for a data set reach on it, by model, where that was measured."""
+    name = DATASETS[dataset]
+    table = records.read_table("cross")[0].query("tested_on == @name").set_index("weights")
+    column = measure.lower().replace("(", "").replace(")", "")
+    return {
+        model: f"{table.loc[weights, column]:.{2 if measure == 'MAE' else 3}f}"
+        for model, weights in RELEASED[dataset].items()
+        if weights in table.index
+    }
+
+
+def _our_runs(dataset):
+    """Average our runs on a data set over their seeds, those without dynamic range left out."""
+    runs = records.compare_runs()
+    return runs[(runs["data"] == dataset) & ~runs["network"].str.contains(FIXED_BINS)]
+
+
+def _by_network(runs, measure, named=False):
+    """Write a measure of averaged runs, by model."""
+    models = {trained: model for model, trained in TRAINED.items()}
+    cells = {}
+    for _, run in runs[runs["network"].isin(models)].iterrows():
+        name = f" (`{run['recipe']}` from {run['start']})" if named else ""
+        cells[models[run["network"]]] = _cell(run, measure) + name
+    return cells
+
+
+def _cell(run, measure):
+    if measure != "MAE":
+        return f"{run[measure]:.3f}"
+    return f"{run['MAE']:.2f} ± {run['+-']:.2f}, {run['seeds']} seeds" if run["seeds"] > 1 else f"{run['MAE']:.2f}"
+
+
+def _scores(numbers):
+    return f"{numbers['mae']:.2f}", f"{numbers['ca3']:.3f}", f"{numbers['ca5']:.3f}"
+
+
+def _counted(networks):
+    """Count the parameters and the multiply-adds of networks given as a name and arguments."""
+    from ssrlib.baselines import build_network
+    from ssrlib.costs import layer_costs
+
+    built = {name: build_network(architecture, **arguments) for name, (architecture, arguments) in networks.items()}
+    return {name: (model.count_params(), layer_costs(model)["multiply_adds"].sum()) for name, model in built.items()}
+
+
+def _markdown(columns, rows):
+    """Write a Markdown table."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows))
