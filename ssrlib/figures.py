@@ -1,4 +1,4 @@
-"""The book's pictures: faces, training curves, stages and errors, drawn with matplotlib and seaborn."""
+"""The book's pictures: faces, training curves, stages and networks, drawn with matplotlib and seaborn."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -111,32 +111,6 @@ def plot_speeds(speeds):
         speeds, x="pictures_per_second", y="path", estimator="median", errorbar=("pi", 100), color="C0", ax=axis
     )
     axis.set(xlabel="pictures a second", ylabel="")
-    return figure
-
-
-def plot_predictions(predictions):
-    """Plot the estimated against the true age, picture by picture; the diagonal is perfection."""
-    figure, axis = plt.subplots(figsize=(4.6, 4.2))
-    sns.scatterplot(predictions, x="age", y="prediction", s=12, alpha=0.5, linewidth=0, ax=axis)
-    top = 5 + max(predictions["age"].max(), predictions["prediction"].max())
-    axis.plot([0, top], [0, top], color="0.3", lw=1)
-    axis.set(xlabel="age (years)", ylabel="estimate (years)", xlim=(0, top), ylim=(min(0, axis.get_ylim()[0]), top))
-    return figure
-
-
-def plot_error_by_age(predictions):
-    """Plot the mean absolute error with its 95 % interval and the bias for each decade of life."""
-    table = predictions.assign(
-        decade=(predictions["age"] // 10 * 10).astype(int),
-        error=predictions["prediction"] - predictions["age"],
-    )
-    table["absolute error"] = table["error"].abs()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
-    sns.barplot(table, x="decade", y="absolute error", color="C0", seed=0, ax=left)
-    left.set(title="mean absolute error", xlabel="age from (years)", ylabel="years")
-    sns.barplot(table, x="decade", y="error", color="C1", seed=0, ax=right)
-    right.axhline(0, color="0.3", lw=1)
-    right.set(title="bias: estimate minus age", xlabel="age from (years)", ylabel="years")
     return figure
 
 
@@ -289,4 +263,47 @@ def plot_costs(costs):
         axis.tick_params(labelsize=7)
         axis.ticklabel_format(axis="x", style="plain")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M" if value >= 1e6 else f"{value:,.0f}")
+    return figure
+
+
+def plot_ablations(table, columns=1):
+    """Plot by how much worse each variant is, grouped by question, with its 95 % interval where it has one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `ablations.differences`.
+    columns : int
+        How many columns of panels; a panel is a question.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    questions = list(table.groupby("question", sort=False))
+    rows = -(-len(questions) // columns)
+    heights = [max(len(group) for _, group in questions[row * columns : (row + 1) * columns]) for row in range(rows)]
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(7.6, 0.24 * sum(heights) + 0.42 * rows),
+        sharex="col",
+        squeeze=False,
+        height_ratios=[height + 0.6 for height in heights],
+    )
+    for axis, (question, group) in zip(axes.flat, questions, strict=False):
+        places = range(len(group))
+        sure = group["low"].notna()
+        colors = np.where(~sure, "0.6", np.where(group["low"] > 0, "C3", np.where(group["high"] < 0, "C2", "C0")))
+        axis.hlines(places, group["low"], group["high"], color=colors, lw=3)
+        axis.scatter(group["difference"], places, color=colors, s=26, zorder=3)
+        axis.axvline(0, color="0.3", lw=1)
+        axis.set_yticks(places, group["variant"])
+        axis.set_title(question, loc="left", fontsize=9, fontweight="bold")
+        axis.margins(y=0.5 / len(group) + 0.05)
+        axis.invert_yaxis()
+        axis.grid(axis="y", visible=False)
+    for axis in axes.flat[len(questions) :]:
+        axis.axis("off")
+    figure.supxlabel("years worse than the unchanged network", fontsize=9)
     return figure
