@@ -1,26 +1,25 @@
 """The ledger: the paper's numbers beside what was measured here, as Markdown tables made of the records."""
 
-import re
 from functools import partial
 
 import pandas as pd
 
 from ssrlib import records
 
+NONE = "\N{EN DASH}"
 DATASETS = {"MORPH2": "morph2", "MegaAge-Asian": "megaage_asian"}
 # What the paper's networks are called in the authors' logs and in our runs.
 LOGGED = {"SSR-Net": "SSR-Net", "MobileNet": "MobileNet 0.25", "DenseNet": "DenseNet-19"}
 TRAINED = {"SSR-Net": "ssrnet (3,3,3)", "MobileNet": "mobilenet", "DenseNet": "densenet"}
+# Whose weights on which data set were released and can be read.
 RELEASED = {
-    "MegaAge-Asian": {
-        "SSR-Net": "megaage",
-        "MobileNet": "megaage_mobilenet_0.25",
-        "DenseNet": "megaage_densenet_19",
-    },
-    "MORPH2": {},
+    "MegaAge-Asian": dict(zip(LOGGED, ("megaage", "megaage_mobilenet_0.25", "megaage_densenet_19"), strict=True))
 }
-# What a run's network is called that has no dynamic range: the factors are JSON's, 0 or 0.0.
-FIXED_BINS = r", lambda_index=0(?:\.0)?, lambda_width=0(?:\.0)?$"
+# Variants of results/ablations with and without dynamic range; None is the one that it calls its base.
+FIXED_BINS = {
+    "ours, p from a ReLU": (None, "bins neither move nor stretch"),
+    "ours, p from a softmax": ("softmax", "softmax, bins neither move nor stretch"),
+}
 
 
 def claim(dataset, measure):
@@ -46,14 +45,14 @@ def claim(dataset, measure):
         rows[f"our runs, `paper` from {start}"] = _by_network(same, measure)
     if paper.empty:
         rows["our runs, `paper`"] = {}
-    rows["our best"] = _by_network(runs.drop_duplicates("network"), measure, named=True)  # they are sorted by MAE
+    rows["our best"] = _by_network(runs, measure, named=True)
     if not rows["the paper"]:
         del rows["the paper"]
     needs = f"[needs {dataset}](sec-run-{DATASETS[dataset].replace('_', '-')})"
     table = []
     for name, cells in rows.items():
         cells = cells or {"SSR-Net": needs}
-        table.append([name, *(cells.get(network, "–") for network in LOGGED)])
+        table.append([name, *(cells.get(network, NONE) for network in LOGGED)])
     return _markdown([measure, *LOGGED], table)
 
 
@@ -80,19 +79,14 @@ def measured(dataset):
     for row in cross[~cross["weights"].isin(AUTHORS_WEIGHTS) & (cross["trained_on"] != dataset)].to_dict("records"):
         rows.append([f"our `{row['weights']}`, trained on {row['trained_on'].replace('+', ' and ')}", *_scores(row)])
     for _, run in _our_runs(dataset).iterrows():
-        name = f"our {run['network']}, `{run['recipe']}` from {run['start']}"
+        seeds = f", {run['seeds']} seeds" if run["seeds"] > 1 else ""
+        name = f"our {run['network']}, `{run['recipe']}` from {run['start']}{seeds}"
         rows.append([name, *(_cell(run, measure) for measure in ("MAE", "CA(3)", "CA(5)"))])
     return _markdown(["weights", "MAE", "CA(3)", "CA(5)"], rows)
 
 
-def logs():
-    """List the validation error of the last and of the best epoch in the authors' logs, in years.
-
-    Returns
-    -------
-    str
-        A Markdown table.
-    """
+def _logs():
+    """List the validation error of the last and of the best epoch in the authors' logs, in years."""
     table = records.read_table("authors_histories")[0].groupby(["dataset", "network"])["val_mae"]
     ends = table.agg(["last", "min"]).reset_index()
     return _markdown(
@@ -101,78 +95,56 @@ def logs():
     )
 
 
-def sizes():
-    """Compare sizes: the paper's megabytes, the authors' files, and parameters and multiply-adds counted here.
-
-    Returns
-    -------
-    str
-        A Markdown table.
-    """
+def _sizes():
+    """Compare the paper's megabytes, the authors' files, and parameters and multiply-adds counted here."""
     paper, files = _quotations("size"), _quotations("file")
     rows = []
     for network, (parameters, multiply_adds) in _counted(
         {"SSR-Net": ("ssrnet", {}), "MobileNet": ("mobilenet", {}), "DenseNet": ("densenet", {})}
     ).items():
-        rows.append([network, paper[network], f"{int(files[network]):,}", f"{parameters:,}", f"{multiply_adds / 1e6:.1f}"])
-    rows += [[network, size, "–", "–", "–"] for network, size in paper.items() if network not in LOGGED]
+        rows.append(
+            [network, paper[network], f"{int(files[network]):,}", f"{parameters:,}", f"{multiply_adds / 1e6:.1f}"]
+        )
+    rows += [[network, size, NONE, NONE, NONE] for network, size in paper.items() if network not in LOGGED]
     return _markdown(["network", "paper, MB", "authors' file, bytes", "parameters", "multiply-adds, millions"], rows)
 
 
-def stage_sizes():
-    """Count the parameters of the bins that the paper's figure 3 compares, and of the plain outputs on the same trunk.
-
-    Returns
-    -------
-    str
-        A Markdown table.
-    """
+def _stage_sizes():
+    """Count the parameters of the stages in the paper's figure 3, and of plain outputs on the same trunk."""
     from ssrlib.stagewise import bin_widths
 
     shapes = [(3, 3, 3), (27,), (5, 5, 5), (101,)]
     networks = {f"SSR-Net {shape}".replace(",)", ")"): ("ssrnet", {"stages": shape}) for shape in shapes}
     finest = {name: f"{bin_widths(shape)[-1]:.2f}" for name, shape in zip(networks, shapes, strict=True)}
     networks |= {"plain regression": ("plain", {}), "DEX's output, 101 bins": ("dex", {})}
-    rows = [[name, f"{count:,}", finest.get(name, "–")] for name, (count, _) in _counted(networks).items()]
+    rows = [[name, f"{count:,}", finest.get(name, NONE)] for name, (count, _) in _counted(networks).items()]
     orcnn = _quotations("parameters", source="figure 3")["ORCNN"]
     return _markdown(
         ["network", "parameters", "finest bin, years"],
-        [*rows, ["ORCNN (the paper's figure)", f"about {int(orcnn):,}", "–"]],
+        [*rows, ["ORCNN (the paper's figure)", f"about {int(orcnn):,}", NONE]],
     )
 
 
-def dynamic_range():
-    """Compare errors with and without dynamic range: the paper's, and our runs that differ in nothing else.
-
-    Returns
-    -------
-    str
-        A Markdown table, years.
-    """
+def _dynamic_range():
+    """Compare errors with and without dynamic range: the paper's, and those of our runs that differ in nothing else."""
     paper = _quotations("MAE", "MORPH2")
     rows = [["the paper", "MORPH2", paper["SSR-Net"], paper["SSR-Net without dynamic range"]]]
-    runs = records.compare_runs()
-    for _, fixed in runs[runs["network"].str.contains(FIXED_BINS)].iterrows():
-        same = runs["network"] == re.sub(FIXED_BINS, "", fixed["network"])
-        for key in ("data", "recipe", "start"):
-            same &= runs[key] == fixed[key]
-        for _, moving in runs[same].iterrows():
-            name = f"our {moving['network']}, `{fixed['recipe']}` from {fixed['start']}"
-            rows.append([name, fixed["data"], _cell(moving, "MAE"), _cell(fixed, "MAE")])
-    if len(rows) == 1:
-        rows.append(["our runs", "any", *["[none recorded yet](sec-run-fixed-bins)"] * 2])
+    try:
+        table, about = records.read_table("ablations")
+    except FileNotFoundError:
+        rows.append(["ours", "any", *["[none recorded yet](sec-run-fixed-bins)"] * 2])
+    else:
+        errors = table.groupby("variant")["mae"].agg(["mean", records.half_interval])
+        errors.columns = ["MAE", "+-"]
+        for name, (moving, fixed) in FIXED_BINS.items():
+            pair = [variant or about["base"] for variant in (moving, fixed)]
+            if set(pair) <= set(errors.index):
+                rows.append([name, about["dataset"], *(_cell(errors.loc[variant], "MAE") for variant in pair)])
     return _markdown(["MAE", "data", "with", "without"], rows)
 
 
-def heads():
-    """Tell what the heads of the authors' age networks do over a whole data set.
-
-    Returns
-    -------
-    str
-        A Markdown table: how many of the nine bins ever have a weight, how far any index shift moves between two
-        pictures (bins), and the least and the largest Delta of all stages.
-    """
+def _heads():
+    """Tell of the authors' heads how many bins ever have a weight, how far a shift moves (bins), Delta's ends."""
     bins = records.read_table("released_bins")[0].query("dataset == 'all_age_faces'")
     stages = records.read_table("released_stages")[0].query("dataset == 'all_age_faces'").groupby("weights")
     least, largest = stages["least_delta"].min(), stages["largest_delta"].max()
@@ -184,14 +156,8 @@ def heads():
     return _markdown(["authors' weights", "bins alive", "η moves by", "Δ"], rows)
 
 
-def parity():
-    """Tell how near our networks with the authors' weights come to what the authors' own code computed, in years.
-
-    Returns
-    -------
-    str
-        A Markdown table.
-    """
+def _parity():
+    """Tell how near our networks with the authors' weights come to what the authors' own code computed, in years."""
     table = records.read_table("parity")[0]
     table = table[~table["weights"].str.endswith("gender")]
     worst = table.groupby("weights")["output"].agg(["max", "size"])
@@ -201,19 +167,13 @@ def parity():
     )
 
 
-def paper_times():
-    """List the paper's times for one picture, in milliseconds.
-
-    Returns
-    -------
-    str
-        A Markdown table.
-    """
+def _paper_times():
+    """List the paper's times for one picture, in milliseconds."""
     gpu, cpu = _quotations("time on a GPU"), _quotations("time on a CPU")
     return _markdown(["the paper, ms", "GPU", "CPU"], [[network, gpu[network], cpu[network]] for network in gpu])
 
 
-def our_times():
+def _our_times():
     """List the times of SSR-Net's forward pass measured here, in milliseconds a picture.
 
     Returns
@@ -232,39 +192,39 @@ def our_times():
     )
 
 
-def downloads():
-    """List the recorded runs, each with a link to its prediction for every validation and test picture.
-
-    Returns
-    -------
-    str
-        A Markdown table with links for Sphinx, from the root of the book.
-    """
+def _downloads():
+    """List the recorded runs, each with a link to its predictions that starts at the root of the book."""
     rows = []
     for run in records.list_runs().to_dict("records"):
-        if not (records.results_folder() / run["run"] / records.PREDICTIONS_FILE).is_file():
-            continue  # not finished
         score = f"{run['MAE']:.2f}" if pd.notna(run["MAE"]) else f"accuracy {run['accuracy']:.3f}"
-        link = f"{{download}}`predictions </results/{run['run']}/{records.PREDICTIONS_FILE}>`"
-        rows.append([f"`{run['run']}`", run["data"].replace("+", " and "), score, link])
-    return _markdown(["run", "trained and tested on", "MAE", "per picture"], rows)
+        rows.append([f"`{run['run']}`", run["data"].replace("+", " and "), score, run["run"]])
+    rows.append(["all weights of [the two tables](sec-ledger-open)", "their test parts", NONE, "cross"])
+    file = records.PREDICTIONS_FILE
+    return _markdown(
+        ["run", "trained and tested on", "MAE", "per picture"],
+        [
+            [*cells, f"{{download}}`predictions </results/{name}/{file}>`"]
+            for *cells, name in rows
+            if (records.results_folder() / name / file).is_file()  # an unfinished run has none yet
+        ],
+    )
 
 
 TABLES = {
-    "ledger_sizes": sizes,
-    "ledger_stage_sizes": stage_sizes,
-    "ledger_parity": parity,
+    "ledger_sizes": _sizes,
+    "ledger_stage_sizes": _stage_sizes,
+    "ledger_parity": _parity,
     "ledger_morph2": partial(claim, "MORPH2", "MAE"),
     **{f"ledger_megaage_{name}": partial(claim, "MegaAge-Asian", measure)
        for name, measure in {"mae": "MAE", "ca3": "CA(3)", "ca5": "CA(5)"}.items()},
-    "ledger_logs": logs,
+    "ledger_logs": _logs,
     "ledger_all_age_faces": partial(measured, "all_age_faces"),
     "ledger_utkface": partial(measured, "utkface"),
-    "ledger_dynamic_range": dynamic_range,
-    "ledger_heads": heads,
-    "ledger_paper_times": paper_times,
-    "ledger_our_times": our_times,
-    "ledger_downloads": downloads,
+    "ledger_dynamic_range": _dynamic_range,
+    "ledger_heads": _heads,
+    "ledger_paper_times": _paper_times,
+    "ledger_our_times": _our_times,
+    "ledger_downloads": _downloads,
 }  # fmt: skip
 
 
@@ -289,20 +249,19 @@ def _logged(dataset):
 
 def _released(dataset, measure):
     """Write what the authors' weights for a data set reach on it, by model, where that was measured."""
-    name = DATASETS[dataset]
-    table = records.read_table("cross")[0].query("tested_on == @name").set_index("weights")
+    table = records.read_table("cross")[0]
+    table = table[table["tested_on"] == DATASETS[dataset]].set_index("weights")
     column = measure.lower().replace("(", "").replace(")", "")
     return {
         model: f"{table.loc[weights, column]:.{2 if measure == 'MAE' else 3}f}"
-        for model, weights in RELEASED[dataset].items()
+        for model, weights in RELEASED.get(dataset, {}).items()
         if weights in table.index
     }
 
 
 def _our_runs(dataset):
-    """Average our runs on a data set over their seeds, those without dynamic range left out."""
-    runs = records.compare_runs()
-    return runs[(runs["data"] == dataset) & ~runs["network"].str.contains(FIXED_BINS)]
+    """Average our runs on a data set over their seeds, the lowest error first."""
+    return records.compare_runs().query("data == @dataset")
 
 
 def _by_network(runs, measure, named=False):
@@ -311,14 +270,15 @@ def _by_network(runs, measure, named=False):
     cells = {}
     for _, run in runs[runs["network"].isin(models)].iterrows():
         name = f" (`{run['recipe']}` from {run['start']})" if named else ""
-        cells[models[run["network"]]] = _cell(run, measure) + name
+        cells.setdefault(models[run["network"]], _cell(run, measure) + name)  # the lowest MAE comes first
     return cells
 
 
 def _cell(run, measure):
+    """Write a mean over seeds, of the MAE with half of its interval where there are several."""
     if measure != "MAE":
         return f"{run[measure]:.3f}"
-    return f"{run['MAE']:.2f} ± {run['+-']:.2f}, {run['seeds']} seeds" if run["seeds"] > 1 else f"{run['MAE']:.2f}"
+    return f"{run['MAE']:.2f}" + (f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{run['+-']:.2f}" if run["+-"] >= 0 else "")
 
 
 def _scores(numbers):
