@@ -96,8 +96,7 @@ def write_run(folder, record, history, predictions):
     Each file appears whole or not at all.
     """
     write_history(folder, history)
-    # No time stamp inside: the same predictions give the same bytes.
-    write_atomically(folder / PREDICTIONS_FILE, gzip.compress(predictions.to_csv(index=False).encode(), mtime=0))
+    write_predictions(folder, predictions)
     write_atomically(folder / RUN_FILE, (json.dumps(record, indent=2) + "\n").encode())
     (folder / UNFINISHED_FILE).unlink(missing_ok=True)
 
@@ -110,6 +109,37 @@ def write_unfinished(folder, record):
 def write_history(folder, history):
     """Write a run's table of epochs; those of a run that is not finished are the epochs so far."""
     write_atomically(folder / HISTORY_FILE, history.to_csv(index=False).encode())
+
+
+def write_predictions(folder, predictions):
+    """Write a table of one row a picture, compressed."""
+    # No time stamp inside: the same predictions give the same bytes.
+    write_atomically(folder / PREDICTIONS_FILE, gzip.compress(predictions.to_csv(index=False).encode(), mtime=0))
+
+
+def read_predictions(name):
+    """Read what several networks answer to the same pictures, a recorded measurement beside its table.
+
+    Parameters
+    ----------
+    name : str
+        Of the measurement, such as "cross", which `benchmarks/cross.py` records.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a picture: what is known of it (`name`, `age` in years, ...; NaN where unknown) and a column of
+        predictions in years for each set of weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the measurement has no predictions.
+    """
+    path = results_folder() / name / PREDICTIONS_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"There are no recorded predictions of a measurement '{name}' in {results_folder()}.")
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def write_table(name, table, about):
@@ -224,12 +254,26 @@ def compare_runs(folder=None):
     table = groups.agg(
         seeds=("MAE", "size"),
         MAE=("MAE", "mean"),
-        half=("MAE", lambda values: stats.t.ppf(0.975, len(values) - 1) * values.sem() if len(values) > 1 else np.nan),
+        half=("MAE", half_interval),
         ca3=("CA(3)", "mean"),
         ca5=("CA(5)", "mean"),
     )
     table = table.rename(columns={"half": "+-", "ca3": "CA(3)", "ca5": "CA(5)"}).reset_index().drop(columns="key")
     return table.sort_values(["data", "MAE"], ignore_index=True)
+
+
+def half_interval(values):
+    """Half the width of the 95 % interval of a mean, by Student's t; NaN for a single value.
+
+    Parameters
+    ----------
+    values : pandas.Series
+
+    Returns
+    -------
+    float
+    """
+    return stats.t.ppf(0.975, len(values) - 1) * values.sem() if len(values) > 1 else np.nan
 
 
 def shipped_run(dataset):
