@@ -2,18 +2,35 @@
 
     python benchmarks/cross.py WEIGHTS FILE.npz...
 
-records results/cross. WEIGHTS is the folder of the authors' files, each FILE.npz is written by `preprocess`.
+records results/cross: the scores, and beside them what each set of weights answers to each picture. WEIGHTS is the
+folder of the authors' files, each FILE.npz is written by `preprocess`.
 """
 
 import sys
 from pathlib import Path
 
+import cv2
 import pandas as pd
 
 from ssrlib import crops, evaluation, weights
 from ssrlib.backend import import_keras
 
-OURS, AUTHORS = ("asian", "utkface", "faces"), ("imdb", "wiki", "megaage", "megaface_asian")
+OURS = ("asian", "utkface", "faces")
+AUTHORS = ("imdb", "wiki", "megaage", "megaface_asian", "megaage_mobilenet_0.25", "megaage_densenet_19")
+KNOWN = ("name", "age", "sex", "ethnicity", "score")
+
+
+def sharpness(image):
+    """Variance of the Laplacian: small where a picture is blurred."""
+    return cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var()
+
+
+def describe(faces):
+    """List what is known of each picture before anything answers."""
+    table = faces.table.reindex(columns=list(KNOWN)).round({"score": 3})
+    table.insert(0, "dataset", faces.record["dataset"])
+    return table.assign(sharpness=[round(sharpness(image), 1) for image in faces.images])
+
 
 if __name__ == "__main__":
     import_keras()
@@ -21,13 +38,22 @@ if __name__ == "__main__":
 
     folder, *files = sys.argv[1:]
     sets = [crops.load_crops(file).split("test") for file in files]
-    rows = []
+    rows, answers = [], [describe(faces) for faces in sets]
     for name in (*OURS, *(Path(folder) / f"{name}.h5" for name in AUTHORS)):
-        model, crop, record = weights.load_model(name)
-        for faces in sets:
+        model, _, record = weights.load_model(name)
+        label = name if name in OURS else name.stem
+        for faces, table in zip(sets, answers, strict=True):
             predictions = model.predict(faces.images, batch_size=256, verbose=0)
-            row = {"weights": Path(name).stem, "trained_on": record.get("data", {}).get("dataset", "the authors' data")}
+            row = {"weights": label, "trained_on": record.get("data", {}).get("dataset", "the authors' data")}
             rows.append(row | {"tested_on": faces.record["dataset"]} | evaluation.summarize(predictions, faces.ages))
+            table[label] = predictions[:, 0].astype(float).round(2)
     table = pd.DataFrame(rows)
     print(table.pivot(index="weights", columns="tested_on", values="mae").round(2))
-    records.write_table("cross", table, {"faces": "the test parts, cropped alike for all weights"})
+    about = {
+        "faces": "the test parts, cropped alike for all weights",
+        "predictions": "one row a picture: a column for each set of weights, in years",
+        "score": "how sure the detector was",
+        "sharpness": "variance of the Laplacian of the crop's grey values",
+    }
+    records.write_table("cross", table, about)
+    records.write_predictions(records.results_folder() / "cross", pd.concat(answers, ignore_index=True))

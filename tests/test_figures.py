@@ -17,7 +17,6 @@ from ssrlib.alignment import Face
 from ssrlib.network import SSRNet, stage_heads
 
 RANDOM = np.random.default_rng(0)
-PREDICTIONS = pd.DataFrame({"age": [3.0, 7.0, 25.0, 26.0, 41.0], "prediction": [5.0, 6.0, 20.0, 31.0, 40.0]})
 
 
 @pytest.fixture(autouse=True)
@@ -113,25 +112,6 @@ def test_speeds_are_bars_of_medians():
     (axis,) = drawn(figures.plot_speeds(speeds)).axes
     assert [bar.get_width() for bar in axis.patches] == [2.0, 5.0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
-
-
-@pytest.mark.parametrize("worst", [44.0, 130.0, -12.0])
-def test_every_prediction_is_a_dot_inside_the_picture(worst):
-    predictions = PREDICTIONS.assign(prediction=[5.0, 6.0, 20.0, 31.0, worst])
-    (axis,) = drawn(figures.plot_predictions(predictions)).axes
-    np.testing.assert_allclose(axis.collections[0].get_offsets(), predictions[["age", "prediction"]])
-    assert axis.get_ylim()[0] <= predictions["prediction"].min()
-    assert axis.get_ylim()[1] > predictions["prediction"].max() and axis.get_xlim()[1] > 41
-    x, y = axis.lines[0].get_data()
-    np.testing.assert_array_equal(x, y)
-
-
-def test_errors_are_averaged_by_decade():
-    left, right = drawn(figures.plot_error_by_age(PREDICTIONS)).axes
-    # Ages 3 and 7: errors +2 and -1; 25 and 26: -5 and +5; 41: -1.
-    assert [bar.get_height() for bar in left.patches] == pytest.approx([1.5, 5, 1])
-    assert [bar.get_height() for bar in right.patches] == pytest.approx([0.5, 0, -1])
-    assert [label.get_text() for label in left.get_xticklabels()] == ["0", "20", "40"]
 
 
 @pytest.mark.parametrize("stages", [(3, 3, 3), (5, 2), (4,)])

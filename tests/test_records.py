@@ -320,3 +320,19 @@ def test_missing_weights_are_named(results, tmp_path):
         weights.read_record(tmp_path / "absent.h5")
     with pytest.raises(FileNotFoundError, match=r"'absent\.h5'; recorded are: first"):
         weights.load_model("absent.h5")
+
+
+def test_predictions_of_a_measurement_come_back_and_give_the_same_bytes(results):
+    table = pd.DataFrame({"name": ["NA", "b"], "sex": ["male", None], "asian": [20.25, 31.5]})
+    folder = records.results_folder() / "cross"
+    folder.mkdir()
+    records.write_predictions(folder, table)
+    first = (folder / records.PREDICTIONS_FILE).read_bytes()
+    records.write_predictions(folder, table)
+    assert (folder / records.PREDICTIONS_FILE).read_bytes() == first
+    found = records.read_predictions("cross")
+    assert found["name"].tolist() == ["NA", "b"], "a name is no missing value"
+    assert found["sex"].isna().tolist() == [False, True]
+    assert found["asian"].tolist() == [20.25, 31.5]
+    with pytest.raises(FileNotFoundError, match="measurement 'none'"):
+        records.read_predictions("none")
