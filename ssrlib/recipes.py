@@ -31,6 +31,11 @@ class Recipe:
         A Keras loss; the paper's is the mean absolute error. For a probability, take "mean_squared_error".
     weight_decay : float
         Above 0 for AdamW; a share of the weights, times the learning rate, taken off each step.
+    clip : float
+        Largest norm of a step's gradient, all weights together; a longer one is shortened to it. 0 for no limit.
+    epsilon : float
+        Adam divides each weight's gradient by its usual size plus this. The larger it is, the less a weight whose
+        gradient is tiny for long is thrown about when it meets a usual one.
     weight_average : float
         Momentum of an exponential moving average of the weights, which is what is validated and kept; 0 for none.
     distribution : float
@@ -73,6 +78,8 @@ class Recipe:
     target: str = "age"
     loss: str = "mean_absolute_error"
     weight_decay: float = 0.0
+    clip: float = 0.0
+    epsilon: float = 1e-7
     weight_average: float = 0.0
     distribution: float = 0.0
     spread: float = 2.0
@@ -106,6 +113,8 @@ class Recipe:
             raise ValueError("A recipe needs at least one epoch and one picture a batch.")
         if not self.learning_rate > 0:
             raise ValueError(f"The learning rate is {self.learning_rate}; it must be above 0.")
+        if self.clip < 0 or not self.epsilon > 0:
+            raise ValueError("The gradient's limit 'clip' must be at least 0, Adam's 'epsilon' above 0.")
         if not 0 <= self.weight_average < 1:
             raise ValueError(f"The weight average has a momentum of {self.weight_average}; it must be 0 to below 1.")
         if not self.spread > 0:

@@ -237,10 +237,14 @@ def _build_trainer(model, recipe, schedule, seed, wanted):
         outputs["answer"] = outputs["value"]
         losses["answer"], weights["answer"] = "mean_absolute_error", recipe.distillation
     trainer = keras.Model(image, outputs)
-    adam = {"use_ema": recipe.weight_average > 0, "ema_momentum": recipe.weight_average or 0.99}
+    adam = {
+        "epsilon": recipe.epsilon,
+        "use_ema": recipe.weight_average > 0,
+        "ema_momentum": recipe.weight_average or 0.99,
+    }
     optimizer = keras.optimizers.AdamW if recipe.weight_decay else keras.optimizers.Adam
     trainer.compile(
-        optimizer(schedule, weight_decay=recipe.weight_decay or None, **adam),
+        optimizer(schedule, weight_decay=recipe.weight_decay or None, global_clipnorm=recipe.clip or None, **adam),
         loss=losses,
         loss_weights=weights,
         weighted_metrics={"value": ["mean_absolute_error"]},

@@ -33,6 +33,8 @@ def test_recipes_change_by_field():
         ({"batch_size": 0}, "one picture a batch"),
         ({"learning_rate": 0}, "learning rate is 0"),
         ({"learning_rate": float("nan")}, "learning rate is nan"),
+        ({"clip": -1.0}, "'clip' must be at least 0"),
+        ({"epsilon": 0.0}, "'epsilon' above 0"),
         ({"schedule": "linear"}, "no schedule called 'linear'"),
         ({"target": "height"}, "no target called 'height'; use age, male"),
         ({"target": "male"}, "value_range of 1, not 101"),
