@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sphinx.application import ENV_PICKLE_FILENAME
 
-INPUT_FILES = ("ssrlib/**/*.py", "requirements.txt", "results/**/run.json")
+INPUT_FILES = ("ssrlib/**/*.py", "requirements.txt", "results/**/run.json", "results/*/table.csv")
 INPUT_VARIABLES = ("SSRNET_RUNG", "SSRNET_DATASET", "SSRNET_DATA")
 KEPT = 3  # caches: going back to another branch or rung costs nothing
 
