@@ -33,6 +33,7 @@ def a_record(**changes):
         "network": BUILT,
         "crop": CROP,
         "data": {"dataset": "drawn"},
+        "teachers": [],
         "seed": 7,
         "test": {"n": 2, "mae": 4.5, "bias": -1.0, "ca3": 0.25, "ca5": 0.5, "ca7": 0.75},
     } | changes
