@@ -55,6 +55,7 @@ def plot_accuracy_curves(answers, ages, limits=range(21)):
     figure, axis = plt.subplots(figsize=(7, 3.4))
     sns.lineplot(curves, marker="o", markersize=4, ax=axis)
     axis.set(xlabel="n (years)", ylabel="CA(n)", ylim=(0, 1))
+    axis.xaxis.get_major_locator().set_params(integer=True)
     sns.move_legend(axis, "upper left")
     return figure
 
@@ -101,11 +102,11 @@ def plot_error_spread(table, weights):
     matplotlib.figure.Figure
     """
     errors = table[list(weights)].sub(table["age"], axis=0)
-    figure, axis = plt.subplots(figsize=(7, 0.5 * len(weights) + 1))
+    figure, axis = plt.subplots(figsize=(7, 0.36 * len(weights) + 1))
     axis.boxplot(errors, orientation="horizontal", whis=(5, 95), showfliers=False, tick_labels=errors.columns)
     axis.invert_yaxis()
     axis.axvline(0, color="0.3", lw=1)
-    axis.set(xlabel="estimate minus age (years)", xlim=(-60, 60))
+    axis.set(xlabel="estimate minus age (years)", xlim=(-60, 40))
     return figure
 
 
@@ -149,7 +150,7 @@ def plot_coverage(intervals, level):
         for decade, group in table.groupby(conformal.predicted_decade(table))
     ]
     table = pd.DataFrame(rows)
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4))
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.6))
     for axis, column in zip(axes, ("coverage", "width"), strict=True):
         legend = column == "coverage"
         sns.lineplot(table, x="decade", y=column, hue="way", style="way", markers=True, legend=legend, ax=axis)
@@ -157,5 +158,7 @@ def plot_coverage(intervals, level):
     axes[0].axhline(level, color="0.3", ls="--", lw=1)
     axes[0].set(title="ages inside the interval", ylabel="share", ylim=(None, 1.02))
     axes[1].set(title="mean width of the interval", ylabel="years", ylim=(0, None))
-    sns.move_legend(axes[0], "lower left", title=None)
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].get_legend().remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(intervals), frameon=False)
     return figure

@@ -105,7 +105,8 @@ def test_the_heat_map_shows_the_numbers_in_the_order_of_the_table():
 def test_coverage_and_width_by_predicted_decade():
     one = PREDICTIONS.assign(low=PREDICTIONS["prediction"] - 3, high=PREDICTIONS["prediction"] + 3)
     two = PREDICTIONS.assign(low=0.0, high=50.0)
-    left, right = drawn(error_figures.plot_coverage({"narrow": one, "wide": two}, 0.9)).axes
+    figure = drawn(error_figures.plot_coverage({"narrow": one, "wide": two}, 0.9))
+    left, right = figure.axes
     # Predictions 5 and 6 (errors 2 and 1), 20 (5), 31 (5), 40 (1).
     curves = [
         [line.get_ydata().tolist() for line in axis.lines if len(line.get_xdata()) == 4] for axis in (left, right)
@@ -113,5 +114,6 @@ def test_coverage_and_width_by_predicted_decade():
     assert curves == [[[1, 0, 0, 1], [1, 1, 1, 1]], [[6] * 4, [50] * 4]]
     assert left.lines[0].get_xdata().tolist() == [0, 20, 30, 40]
     assert left.lines[-1].get_ydata()[0] == 0.9
-    assert [text.get_text() for text in left.get_legend().get_texts()] == ["narrow", "wide"]
-    assert right.get_legend() is None
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["narrow", "wide"]
+    assert left.get_legend() is None and right.get_legend() is None
