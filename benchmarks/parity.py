@@ -57,7 +57,7 @@ def deviations(reference):
 
 def record(rows):
     """Put the rows in place of the recorded ones of the same backend."""
-    from ssrlib import records
+    from ssrlib import provenance, records
 
     table = pd.DataFrame(rows)
     try:
@@ -65,7 +65,7 @@ def record(rows):
         table = pd.concat([old[~old["backend"].isin(table["backend"])], table])
     except FileNotFoundError:
         about = {"backends": {}}
-    about["backends"][rows[0]["backend"]] = records.library_versions()
+    about["backends"][rows[0]["backend"]] = provenance.library_versions()
     records.write_table("parity", table.sort_values(["weights", "backend"]), about)
 
 

@@ -141,9 +141,9 @@ def predict(parsed):
 
 def list_runs(parsed):
     """Print the table of recorded runs."""
-    from ssrlib import records
+    from ssrlib import scoreboard
 
-    table = records.list_runs()
+    table = scoreboard.list_runs()
     print(table.to_string(index=False) if len(table) else "There is no recorded run.")
     return 0
 

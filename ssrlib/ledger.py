@@ -4,7 +4,7 @@ from functools import partial
 
 import pandas as pd
 
-from ssrlib import records
+from ssrlib import records, scoreboard
 
 NONE = "\N{EN DASH}"
 DATASETS = {"MORPH2": "morph2", "MegaAge-Asian": "megaage_asian"}
@@ -71,7 +71,7 @@ def measured(dataset):
     """
     from ssrlib.authors import AUTHORS_WEIGHTS
 
-    guess = records.shipped_run(dataset).record["median_guess"]
+    guess = scoreboard.shipped_run(dataset).record["median_guess"]
     rows = [["the median age for everybody", *_scores(guess)]]
     cross = records.read_table("cross")[0].query("tested_on == @dataset").sort_values("mae")
     for row in cross[cross["weights"].isin(AUTHORS_WEIGHTS)].to_dict("records"):
@@ -134,7 +134,7 @@ def _dynamic_range():
     except FileNotFoundError:
         rows.append(["ours", "any", *["[none recorded yet](sec-run-fixed-bins)"] * 2])
     else:
-        errors = table.groupby("variant")["mae"].agg(["mean", records.half_interval])
+        errors = table.groupby("variant")["mae"].agg(["mean", scoreboard.half_interval])
         errors.columns = ["MAE", "+-"]
         for name, (moving, fixed) in FIXED_BINS.items():
             pair = [variant or about["base"] for variant in (moving, fixed)]
@@ -195,7 +195,7 @@ def _our_times():
 def _downloads():
     """List the recorded runs, each with a link to its predictions that starts at the root of the book."""
     rows = []
-    for run in records.list_runs().to_dict("records"):
+    for run in scoreboard.list_runs().to_dict("records"):
         score = f"{run['MAE']:.2f}" if pd.notna(run["MAE"]) else f"accuracy {run['accuracy']:.3f}"
         rows.append([f"`{run['run']}`", run["data"].replace("+", " and "), score, run["run"]])
     rows.append(["all weights of [the two tables](sec-ledger-open)", "their test parts", NONE, "cross"])
@@ -261,7 +261,7 @@ def _released(dataset, measure):
 
 def _our_runs(dataset):
     """Average our runs on a data set over their seeds, the lowest error first."""
-    return records.compare_runs().query("data == @dataset")
+    return scoreboard.compare_runs().query("data == @dataset")
 
 
 def _by_network(runs, measure, named=False):

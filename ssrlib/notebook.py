@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skimage import data
 
-from ssrlib import crops, datasets, jobs, pictures, records
+from ssrlib import crops, datasets, jobs, pictures, provenance, scoreboard
 from ssrlib.backend import import_keras, list_devices
 
 RUNGS = ("read", "small", "full")
@@ -46,7 +46,7 @@ class Session:
 
     def recorded(self):
         """Read the recorded run that belongs to the data set."""
-        return records.shipped_run(self.dataset)
+        return scoreboard.shipped_run(self.dataset)
 
     def train(self, faces, recipe, seed=1):
         """Train, or on the rung "read" fetch the recorded run of the data set.
@@ -57,7 +57,7 @@ class Session:
             return self.recorded()
         from ssrlib import training
 
-        plan = json.dumps([asdict(recipe), faces.record["fingerprint"], len(faces), seed, records.code_version()])
+        plan = json.dumps([asdict(recipe), faces.record["fingerprint"], len(faces), seed, provenance.code_version()])
         name = f"{self.dataset}-{recipe.name}-{hashlib.sha256(plan.encode()).hexdigest()[:12]}"
         return training.train(faces, recipe, jobs.cache_folder() / "runs" / name, seed)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ssrlib import records, targets
+from ssrlib import provenance, records, targets
 from ssrlib.augmentation import RandomAffine
 from ssrlib.backend import list_devices
 from ssrlib.baselines import build_network
@@ -143,9 +143,9 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
         "median_guess": targets.guess(recipe.target, learned, asked),
         "backend": keras.backend.backend(),
         "devices": list_devices(),
-        "processor": records.processor(),
-        "code": records.code_version(),  # now, while the files on disk are those that were imported
-        "versions": records.library_versions(),
+        "processor": provenance.processor(),
+        "code": provenance.code_version(),  # now, while the files on disk are those that were imported
+        "versions": provenance.library_versions(),
     }
     records.write_unfinished(out, record)
 

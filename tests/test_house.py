@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from ssrlib import records
+from ssrlib import scoreboard
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -98,4 +98,4 @@ def test_conda_environment_installs_the_lock_and_pins_nothing_else():
 
 
 def test_readme_shows_the_recorded_results():
-    assert records.results_table(ROOT / "results") in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert scoreboard.results_table(ROOT / "results") in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from conftest import ROOT
 from test_authors import KINDS, random_model, write_as_the_authors_did
 
 from ssrlib import __main__ as cli
-from ssrlib import alignment, crops, ledger, records, synthetic
+from ssrlib import alignment, crops, ledger, records, scoreboard, synthetic
 from ssrlib.authors import AUTHORS_WEIGHTS
 
 FACES = 40
@@ -102,7 +102,7 @@ def test_scores_of_all_weights_are_the_recorded_ones(dataset):
     cross = records.read_table("cross")[0].query("tested_on == @dataset").set_index("weights")
     for name in cross.index.intersection(list(AUTHORS_WEIGHTS)):
         assert float(rows[f"authors' `{name}`"][0]) == pytest.approx(cross.loc[name, "mae"], abs=0.006)
-    guess = [run.record["median_guess"]["mae"] for run in map(records.read_run, records.SHIPPED)
+    guess = [run.record["median_guess"]["mae"] for run in map(records.read_run, scoreboard.SHIPPED)
              if run.record["data"]["dataset"] == dataset]  # fmt: skip
     assert rows["the median age for everybody"][0] == f"{guess[0]:.2f}"
 

@@ -5,48 +5,15 @@ import json
 import os
 
 import h5py
-import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import BUILT, CROP, HISTORY, NETWORK, PREDICTIONS, a_record
 
-from ssrlib import records, weights
+from ssrlib import records, scoreboard, weights
 from ssrlib.alignment import Crop
 from ssrlib.baselines import ARCHITECTURES, build_network
 from ssrlib.network import SSRNet
-
-NETWORK = {"stages": [3, 2], "image_size": 40, "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90}
-BUILT = {"architecture": "ssrnet"} | NETWORK
-CROP = {"margin": 0.2, "size": 40, "detector": "dlib-hog", "upsample": 0, "threshold": -0.1}
-HISTORY = pd.DataFrame(
-    {"epoch": [1, 2], "loss": [9.5, 1 / 3], "val_mae": [8.0, 7.25], "learning_rate": [0.1, 0.01], "seconds": [2.0, 1.5]}
-)
-PREDICTIONS = pd.DataFrame(
-    {"name": ["a.jpg", 'b, "c".jpg', "NA"], "split": ["val", "test", "test"], "age": [1.0, 2.0, 3.0],
-     "prediction": [1.25, 2 / 3, 30.125]}
-)  # fmt: skip
-
-
-def a_record(**changes):
-    return {
-        "recipe": {"name": "paper", "stages": [3, 2], "epochs": 2},
-        "network": BUILT,
-        "crop": CROP,
-        "data": {"dataset": "drawn"},
-        "teachers": [],
-        "seed": 7,
-        "test": {"n": 2, "mae": 4.5, "bias": -1.0, "ca3": 0.25, "ca5": 0.5, "ca7": 0.75},
-    } | changes
-
-
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    """A folder of results of its own with one recorded run."""
-    folder = tmp_path / "results"
-    monkeypatch.setattr(records, "results_folder", lambda: folder)
-    (folder / "first").mkdir(parents=True)
-    records.write_run(folder / "first", a_record(), HISTORY, PREDICTIONS)
-    return folder
 
 
 @pytest.fixture
@@ -104,7 +71,7 @@ def test_without_any_run_the_message_says_none(results, monkeypatch, tmp_path):
     monkeypatch.setattr(records, "results_folder", lambda: tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="recorded are: none"):
         records.find_run("first")
-    assert records.list_runs().empty
+    assert scoreboard.list_runs().empty
 
 
 def test_the_record_is_written_last(results, monkeypatch):
@@ -127,109 +94,6 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 def interrupt(*arguments):
     raise KeyboardInterrupt
-
-
-def test_runs_are_listed_with_their_results(results):
-    (results / "second").mkdir()
-    second = a_record(seed=8, recipe={"name": "small", "epochs": 5}, network={"architecture": "dex"})
-    records.write_run(results / "second", second, HISTORY, PREDICTIONS)
-    (results / "no run").mkdir()
-    table = records.list_runs()
-    assert table.to_dict("records") == [
-        {"run": "first", "data": "drawn", "recipe": "paper", "network": "ssrnet (3,2), lambda_width=0.5", "epochs": 2,
-         "seed": 7, "MAE": 4.5, "CA(3)": 0.25, "CA(5)": 0.5},
-        {"run": "second", "data": "drawn", "recipe": "small", "network": "dex", "epochs": 5, "seed": 8,
-         "MAE": 4.5, "CA(3)": 0.25, "CA(5)": 0.5},
-    ]  # fmt: skip
-    pd.testing.assert_frame_equal(records.list_runs(results), table)
-
-
-def test_an_unfinished_run_is_listed_until_it_is_finished(results):
-    folder = results / "broken off"
-    folder.mkdir()
-    record = {name: value for name, value in a_record().items() if name != "test"}
-    records.write_unfinished(folder, record | {"recipe": {"name": "paper", "epochs": 90}})
-    row = records.list_runs().iloc[0]
-    assert (row["run"], row["epochs"]) == ("broken off", "0 of 90") and np.isnan(row["MAE"])
-    records.write_history(folder, HISTORY)
-    assert records.list_runs().iloc[0]["epochs"] == "2 of 90"
-    with pytest.raises(FileNotFoundError, match="no recorded run"):
-        records.read_run("broken off")
-    records.write_run(folder, a_record(), HISTORY, PREDICTIONS)
-    assert records.list_runs()["epochs"].tolist() == [2, 2]
-    assert not (folder / records.UNFINISHED_FILE).exists()
-
-
-@pytest.fixture
-def shipped(tmp_path, monkeypatch):
-    """A folder of results with weights for two data sets, and a run that nobody is told to use."""
-    folder = tmp_path / "shipped"
-    monkeypatch.setattr(records, "SHIPPED", ("b", "a"))
-    monkeypatch.setattr(records, "results_folder", lambda: folder)
-    for name, data, count in (("b", "one+two", 1234), ("a", "one", 5), ("c", "three", 6)):
-        (folder / name).mkdir(parents=True)
-        record = a_record(median_guess={"mae": 16.128}) | {"data": {"dataset": data}}
-        record["test"] = record["test"] | {"n": count}
-        records.write_run(folder / name, record, HISTORY, PREDICTIONS)
-    return folder
-
-
-def test_the_table_of_results_has_a_line_for_all_weights_to_use(shipped):
-    lines = records.results_table(shipped).splitlines()
-    assert lines[2:] == [
-        "| `b` | one and two | 1,234 | 4.50 | 0.250 | 0.500 | 16.13 |",
-        "| `a` | one | 5 | 4.50 | 0.250 | 0.500 | 16.13 |",
-    ]
-    assert {line.count("|") for line in lines} == {8}
-
-
-def test_the_weights_to_use_for_a_data_set(shipped):
-    assert records.shipped_run("one").folder == shipped / "a"
-    assert records.shipped_run("one+two").folder == shipped / "b"
-    with pytest.raises(FileNotFoundError, match="No recorded run belongs to the data set three"):
-        records.shipped_run("three")
-
-
-def test_runs_that_differ_in_the_seed_only_are_averaged(tmp_path):
-    runs = {
-        "x-0": {"mae": 4.0},
-        "x-1": {"mae": 5.0},
-        "x-2": {"mae": 6.0},
-        "y": {"mae": 1.0, "init": {"name": "x-2", "sha256": "0"}},
-        "z": {"mae": 3.0, "recipe": {"name": "paper", "epochs": 3}},
-    }
-    for name, change in runs.items():
-        record = a_record(init=change.get("init"), recipe=change.get("recipe", {"name": "paper", "epochs": 2}))
-        record["test"] = record["test"] | {"mae": change["mae"]}
-        (tmp_path / name).mkdir()
-        records.write_run(tmp_path / name, record, HISTORY, PREDICTIONS)
-    table = records.compare_runs(tmp_path)
-    assert table["MAE"].tolist() == [1.0, 3.0, 5.0]
-    assert table["start"].tolist() == ["x", "random", "random"]
-    assert table["seeds"].tolist() == [1, 1, 3]
-    # Three values with a standard deviation of 1, and Student's t for 2 degrees of freedom from a printed table.
-    assert table["+-"].iloc[2] == pytest.approx(4.303 / np.sqrt(3), rel=1e-3)
-    assert table["+-"][:2].isna().all()
-    assert set(table["CA(5)"]) == {0.5}
-
-
-def test_the_code_version_follows_the_source(tmp_path, monkeypatch):
-    import ssrlib
-
-    assert records.code_version().startswith(f"{ssrlib.__version__}+")
-    versions = []
-    for content in ("a = 1\n", "a = 2\n", "a = 1\n"):
-        (tmp_path / "records.py").write_text(content)
-        monkeypatch.setattr(records, "__file__", str(tmp_path / "records.py"))
-        versions.append(records.code_version())
-    assert versions[0] == versions[2] != versions[1]
-
-
-def test_versions_are_those_of_the_imported_modules():
-    versions = records.library_versions()
-    assert versions["keras"] == keras.__version__ and versions["numpy"] == np.__version__
-    assert versions.keys() & {"tensorflow", "tensorflow-cpu", "jax", "torch"}
-    assert records.processor().strip()
 
 
 @pytest.mark.parametrize("by", ["file", "folder", "name"])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from ssrlib import evaluation, records, targets, weights
+from ssrlib import evaluation, records, scoreboard, targets, weights
 from ssrlib.authors import AUTHORS_WEIGHTS
 
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -48,7 +48,7 @@ def prose(path):
         cells = nbformat.reads(text, as_version=4).cells
         text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     lines, fences = [], []
-    for line in text.replace(records.results_table(ROOT / "results"), "").splitlines():
+    for line in text.replace(scoreboard.results_table(ROOT / "results"), "").splitlines():
         mark = re.match(r"\s*(`{3,}|~{3,})(.*)", line)
         if mark and fences and mark[1] == fences[-1][0] and not mark[2].strip():
             fences.pop()

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ssrlib import checkpoints, evaluation, records, targets, training, weights
+from ssrlib import checkpoints, evaluation, provenance, records, scoreboard, targets, training, weights
 from ssrlib.alignment import Crop
 from ssrlib.baselines import build_network
 from ssrlib.batches import Batches
@@ -88,7 +88,7 @@ def test_a_run_is_recorded_completely(run):
     assert (record["crop"], record["seed"], record["init"]) == (faces.record["crop"], 4, None)
     assert record["teachers"] == []
     assert record["parameters"] == SSRNet((3, 2), SIZE).count_params()
-    assert record["code"] == records.code_version()
+    assert record["code"] == provenance.code_version()
     assert record["backend"] == keras.backend.backend() and record["devices"]
     assert record["versions"]["keras"] == keras.__version__
     # Of the 80 pictures 5 batches of 16 are seen in an epoch.
@@ -177,7 +177,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_r
         checkpoints.CHECKPOINT_FILE, records.HISTORY_FILE, records.UNFINISHED_FILE
     }  # fmt: skip
     assert list(pd.read_csv(out / records.HISTORY_FILE)["epoch"]) == [1, 2]
-    assert records.list_runs(tmp_path)["epochs"].tolist() == ["2 of 3"]
+    assert scoreboard.list_runs(tmp_path)["epochs"].tolist() == ["2 of 3"]
 
     epochs, begin = [], training._Recorder.on_epoch_begin
     monkeypatch.setattr(
@@ -420,7 +420,7 @@ def test_a_probability_is_learned_calibrated_and_recorded(tmp_path):
     np.testing.assert_allclose(rows["prediction"], answers, rtol=1e-3, atol=1e-4)
     assert record["test"] == pytest.approx(targets.summarize_probabilities(answers, rows["male"]), rel=1e-3, abs=1e-4)
     assert record["test"]["accuracy"] > 0.9 > record["median_guess"]["accuracy"]
-    listed = records.list_runs(tmp_path).iloc[0]
+    listed = scoreboard.list_runs(tmp_path).iloc[0]
     assert listed["accuracy"] == record["test"]["accuracy"] and "MAE" not in listed
 
 
