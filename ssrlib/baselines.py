@@ -272,9 +272,7 @@ def build_network(architecture, **arguments):
 def _trunk(image, momentum):
     """Multiply SSR-Net's streams at its three levels and join the results to one vector."""
     levels = stream_levels(image, batch_norm_momentum=momentum)
-    vectors = [
-        fuse(stage_features(levels, block, f"level_{block}"), f"level_{block}_product") for block in (4, 2, 1)
-    ]
+    vectors = [fuse(stage_features(levels, block, f"level_{block}"), f"level_{block}_product") for block in (4, 2, 1)]
     return layers.Dropout(0.2, name="drop")(layers.Concatenate(name="join")(vectors))
 
 
