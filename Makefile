@@ -17,13 +17,15 @@ KERAS_BACKEND ?= tensorflow
 TF_CPP_MIN_LOG_LEVEL ?= 2
 export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: help venv book serve test check bench lock clean
+.PHONY: help venv book serve test check screenshots lighthouse bench lock clean
 
 help:
 	@echo 'make book   build the book into _build/html, running the notebooks that changed'
 	@echo 'make serve  show the built book at http://127.0.0.1:8000'
 	@echo 'make test   check the style and run the tests'
 	@echo 'make check  check the style only'
+	@echo 'make screenshots  picture all pages of the built book, desk and phone, light and dark, into _build/screenshots'
+	@echo 'make lighthouse   score the built book: performance, accessibility, best practices'
 	@echo 'make bench  time the preprocessing (of a real set: make bench DATA=FOLDER), the network, training'
 	@echo 'make venv   only create $(VENV) with the locked packages'
 	@echo 'make lock   compile requirements.txt from pyproject.toml'
@@ -58,6 +60,12 @@ test: check
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
+
+screenshots: $(INSTALLED)
+	$(BIN)/python tests/screenshots.py
+
+lighthouse: $(INSTALLED)
+	$(BIN)/python tests/lighthouse.py
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/preprocessing.py $(DATA)

@@ -1,37 +1,36 @@
 """The built book as readers get it: served from this machine and opened in a real browser, page by page."""
 
 import functools
-import http.server
 import json
 import os
 import re
-import shutil
-import threading
 import urllib.parse
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
+from browser import PAGES, READERS, SITE, find_chromium, serve, start_chromium
 from bs4 import BeautifulSoup
 from conftest import ROOT, skip_unless_required
-from playwright.sync_api import sync_playwright
 
 from ssrlib.stagewise import SoftStagewiseRegression
 
-SITE = ROOT / "_build" / "html"
-PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
 NOTEBOOKS = [path.stem for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-QUIET += ["--disable-sync", "--no-first-run"]
-READERS = {
-    "desk, light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "phone, dark": {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
-}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WIDTHS = {"desk, light": (1280, 768), "phone, dark": (390, 320)}
+PAPER = {"width": 720, "height": 1000}  # A4 with margins, at 96 pixels an inch
 # What a widget, or any object without a picture of its own, leaves in a page that has no kernel.
 BARE_OBJECTS = re.compile(r"(HBox|VBox|Output|interactive|\w*(Slider|Progress|Dropdown|Button))\(|<[\w. ]+ at 0x")
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Boxes in the text that hide a part of what is in them.
+CUT_OFF = """overflows => [...document.querySelectorAll("article *")]
+  .filter(box => overflows.includes(getComputedStyle(box).overflowX))
+  .filter(box => box.clientWidth > 1 && box.scrollWidth > box.clientWidth + 1)
+  .map(box => box.outerHTML.slice(0, 200))"""
+FILTERED = """[...document.images].filter(image => image.checkVisibility() && getComputedStyle(image).filter != "none")
+  .map(image => image.outerHTML.slice(0, 200))"""
 
 every_page = pytest.mark.parametrize("page", PAGES or ["none"])
 
@@ -49,25 +48,18 @@ def parsed(page: str) -> BeautifulSoup:
 
 @pytest.fixture(scope="session")
 def address():
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with serve() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def browser():
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        skip_unless_required("SSRNET_REQUIRE_SITE", f"none of {', '.join(BROWSERS)} is installed, CHROMIUM names none")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=QUIET)
+    try:
+        find_chromium()
+    except FileNotFoundError as error:
+        skip_unless_required("SSRNET_REQUIRE_SITE", str(error))
+    with start_chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -97,12 +89,51 @@ def visit(browser, address):
         context.close()
 
 
+def find_barriers(tab, **options):
+    """What axe finds that keeps somebody from reading the page."""
+    # No preload: axe would ask for style sheets at addresses where they are not.
+    found = Axe().run(tab, options={"resultTypes": ["violations"], "preload": False} | options).response["violations"]
+    return [f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for rule in found if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]  # fmt: skip
+
+
 @every_page
 @pytest.mark.parametrize("reader", READERS)
-def test_page_opens_without_trouble(visit, page, reader):
+def test_page_is_for_everybody(visit, page, reader):
+    """One visit for all that takes a browser: no trouble, no barrier, nothing too wide or cut off, fit for print."""
     tab, trouble = visit(page, **READERS[reader])
+    barriers = find_barriers(tab)
+    # The other colours, which the page follows as the reader's system changes.
+    other = {"light": "dark", "dark": "light"}[READERS[reader]["color_scheme"]]
+    tab.emulate_media(color_scheme=other)
+    tab.wait_for_selector(f"html[data-theme={other}]", state="attached")
+    tab.evaluate("Promise.all(document.getAnimations().map(change => change.finished))")
+    barriers += find_barriers(tab, runOnly=["color-contrast"])
+    tab.emulate_media(color_scheme="dark")
+    filtered = tab.evaluate(FILTERED)
+    wide, cut = {}, []
+    for width in WIDTHS[reader]:
+        tab.set_viewport_size({"width": width, "height": 900})
+        wide[width] = tab.evaluate(TOO_WIDE)
+        cut += tab.evaluate(CUT_OFF, ["hidden", "clip"])
     assert trouble == []
-    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert barriers == []
+    assert filtered == []
+    assert wide == dict.fromkeys(WIDTHS[reader], 0)
+    assert cut == []
+    check_print(tab)
+
+
+def check_print(tab):
+    tab.set_viewport_size(PAPER)
+    tab.emulate_media(media="print", color_scheme="dark")
+    tab.wait_for_selector("html[data-theme=light]", state="attached")
+    for beside in tab.locator(".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article").all():
+        assert not beside.is_visible()
+    assert tab.locator(".bd-article-container").bounding_box()["width"] > 0.9 * PAPER["width"]
+    assert tab.evaluate(TOO_WIDE) == 0
+    # Paper does not scroll.
+    assert tab.evaluate(CUT_OFF, ["hidden", "clip", "auto", "scroll"]) == []
 
 
 def test_search_finds_a_word(visit):

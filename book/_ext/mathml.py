@@ -91,8 +91,9 @@ def visit_math(self, node):
 
 def visit_displaymath(self, node):
     self.body.append(self.starttag(node, "div", CLASS="math notranslate nohighlight"))
-    # A box of its own, so that a wide formula scrolls and its number stays.
-    self.body.append(f'<div class="formula">{converted(node, "block")}</div>')
+    # A box of its own, so that a wide formula scrolls and its number stays. The theme's script gives boxes of the
+    # second class a tab stop where they scroll: the keyboard then reaches them.
+    self.body.append(f'<div class="formula pst-scrollable-table-container">{converted(node, "block")}</div>')
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, _("Link to this equation"))
