@@ -102,6 +102,7 @@ def gradient_map(model, image, noise=5.0, copies=32, seed=0):
         RGB.
     noise : float
         Standard deviation of the Gaussian noise in grey levels, at least 0; 0 with one copy is the plain gradient.
+        Strong noise moves the answer itself: the map is then that of pictures which the network does not know.
     copies : int
         How many noisy copies, at least 1.
     seed : int
