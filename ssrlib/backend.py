@@ -1,6 +1,7 @@
 """Import Keras without the notes that TensorFlow prints about the processor."""
 
 import contextlib
+import logging
 import os
 import sys
 
@@ -21,6 +22,8 @@ def import_keras():
         return sys.modules["keras"]
     with _silent_stderr():
         import keras
+    # Advice on speed, wherever several networks are called one after the other; a notebook would show it as output.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return keras
 
 

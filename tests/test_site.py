@@ -197,6 +197,12 @@ def test_outputs_show_themselves_without_a_kernel(name):
         assert not BARE_OBJECTS.match(output.get_text().strip()), output
 
 
+@every_page
+def test_no_output_warns(page):
+    for output in parsed(page).select(".cell_output .output"):
+        assert "WARNING:" not in output.get_text(), output
+
+
 @pytest.fixture
 def stages(visit):
     """The chapter's first figure with sliders, its numbers, and any trouble."""
