@@ -287,7 +287,7 @@ def plot_ablations(table, columns=1):
         rows,
         columns,
         figsize=(7.6, 0.24 * sum(heights) + 0.42 * rows),
-        sharex="col",
+        sharex=True,
         squeeze=False,
         height_ratios=[height + 0.6 for height in heights],
     )
@@ -305,5 +305,7 @@ def plot_ablations(table, columns=1):
         axis.grid(axis="y", visible=False)
     for axis in axes.flat[len(questions) :]:
         axis.axis("off")
+    # The points decide what is shown: the interval of two or three seeds may be many times as wide.
+    axes[0, 0].set_xlim(table["difference"].min() - 0.3, table["difference"].max() + 0.3)
     figure.supxlabel("years worse than the unchanged network", fontsize=9)
     return figure
