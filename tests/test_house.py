@@ -24,7 +24,7 @@ OWNER, REPOSITORY = ADDRESS.split("/")[-2:]
 BRANCH = CONFIG["repository"]["branch"]
 PLACES = sorted(
     path
-    for pattern in ("*.md", "*.toml", "*.yml", "Makefile", "book/*.md", "notebooks/*.ipynb", "ssrlib/**/*.py")
+    for pattern in ("*.md", "*.toml", "*.yml", "*.cff", "Makefile", "book/*.md", "notebooks/*.ipynb", "ssrlib/**/*.py")
     for path in ROOT.glob(pattern)
 )
 PYTHONS = [f"3.{minor}" for minor in range(20) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])]
