@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ssrlib import backend, crops, datasets, notebook, records, training
+from ssrlib import backend, crops, datasets, notebook, provenance, scoreboard, training
 from ssrlib.alignment import Crop
 from ssrlib.crops import Crops
 from ssrlib.recipes import Recipe
@@ -80,7 +80,7 @@ def test_only_the_full_rung_takes_all_pictures(monkeypatch, rung, limit):
 
 
 def test_the_rung_read_shows_the_recorded_run(monkeypatch):
-    monkeypatch.setattr(records, "shipped_run", lambda name: f"the run {name}")
+    monkeypatch.setattr(scoreboard, "shipped_run", lambda name: f"the run {name}")
     session = notebook.Session("read", "drawn", None, "CPU")
     assert session.train(None, None) == session.recorded() == "the run drawn"
 
@@ -97,7 +97,7 @@ def test_a_session_trains_into_a_folder_named_by_what_decides_the_run(monkeypatc
     session.train(faces, RECIPE, seed=3)
     session.train(faces, replace(RECIPE, flip=0.1), seed=2)
     session.train(others, RECIPE, seed=2)
-    monkeypatch.setattr(records, "code_version", lambda: "another code")
+    monkeypatch.setattr(provenance, "code_version", lambda: "another code")
     session.train(faces, RECIPE, seed=2)
     assert asked[0][:2] == (faces, RECIPE) and asked[0][3] == 2
     folders = [out for _, _, out, _ in asked]
