@@ -80,7 +80,8 @@ def test_a_run_is_recorded_completely(run):
     assert record["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
     assert record["network"] == {
         "architecture": "ssrnet", "stages": [3, 2], "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90,
-        "division_floor": 0.1, "batch_norm_momentum": 0.99, "leak": 0.0, "dropout": 0.2, "image_size": SIZE
+        "division_floor": 0.1, "streams": "xs", "fusion": "product", "p_activation": "relu",
+        "batch_norm_momentum": 0.99, "leak": 0.0, "dropout": 0.2, "image_size": SIZE
     }  # fmt: skip
     assert record["data"] == {
         "dataset": "made up", "terms": "unknown", "fingerprint": "0", "rejected": 2, "train": 80, "val": 20, "test": 20
