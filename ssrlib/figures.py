@@ -266,32 +266,28 @@ def plot_costs(costs):
     return figure
 
 
-def plot_ablations(table, columns=1):
-    """Plot by how much worse each variant is, grouped by question, with its 95 % interval where it has one.
+def plot_ablations(table):
+    """Plot by how much worse each variant is, a panel a question, with its 95 % interval where it has one.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `ablations.differences`.
-    columns : int
-        How many columns of panels; a panel is a question.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     questions = list(table.groupby("question", sort=False))
-    rows = -(-len(questions) // columns)
-    heights = [max(len(group) for _, group in questions[row * columns : (row + 1) * columns]) for row in range(rows)]
+    heights = [len(group) for _, group in questions]
     figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(7.6, 0.24 * sum(heights) + 0.42 * rows),
+        len(questions),
+        figsize=(7.6, 0.24 * sum(heights) + 0.42 * len(questions)),
         sharex=True,
         squeeze=False,
         height_ratios=[height + 0.6 for height in heights],
     )
-    for axis, (question, group) in zip(axes.flat, questions, strict=False):
+    for axis, (question, group) in zip(axes.flat, questions, strict=True):
         places = range(len(group))
         sure = group["low"].notna()
         colors = np.where(~sure, "0.6", np.where(group["low"] > 0, "C3", np.where(group["high"] < 0, "C2", "C0")))
@@ -303,8 +299,6 @@ def plot_ablations(table, columns=1):
         axis.margins(y=0.5 / len(group) + 0.05)
         axis.invert_yaxis()
         axis.grid(axis="y", visible=False)
-    for axis in axes.flat[len(questions) :]:
-        axis.axis("off")
     # The points decide what is shown: the interval of two or three seeds may be many times as wide.
     axes[0, 0].set_xlim(table["difference"].min() - 0.3, table["difference"].max() + 0.3)
     figure.supxlabel("years worse than the unchanged network", fontsize=9)

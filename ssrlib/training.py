@@ -284,7 +284,8 @@ def _start_from(model, init, plan):
         raise ValueError(f"The weights '{init}' belong to another crop than this run's.")
     if plan["recipe"]["heads"] == "kept":
         here, there = plan["network"], record["network"]
-        if here["architecture"] != there["architecture"] or list(here["stages"]) != list(there["stages"]):
+        kind, other = ((of["architecture"], list(of.get("stages", ()))) for of in (here, there))
+        if kind != other:
             raise ValueError(
                 f"The weights '{init}' belong to another network than this run's; see the recipe's 'heads'."
             )

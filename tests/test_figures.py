@@ -136,3 +136,18 @@ def test_the_stages_add_up_to_the_models_age(stages, row):
         adds = sum(bar.get_height() * (bar.get_x() + bar.get_width() / 2) for bar in axis.patches)
         assert adds == pytest.approx(float(parts[3]), abs=0.06)
     assert float(parts[4]) == pytest.approx(age, abs=0.051)
+
+
+def test_ablations_have_a_panel_a_question_and_a_point_a_variant():
+    table = pd.DataFrame(
+        {"question": ["stages", "stages", "loss"], "variant": ["(27)", "(101)", "squared"],
+         "difference": [0.0, 0.5, -0.2], "low": [-9.0, 0.2, np.nan], "high": [9.0, 0.8, np.nan]}
+    )  # fmt: skip
+    figure = drawn(figures.plot_ablations(table))
+    assert [axis.get_title("left") for axis in figure.axes] == ["stages", "loss"]
+    assert [[text.get_text() for text in axis.get_yticklabels()] for axis in figure.axes] == [
+        ["(27)", "(101)"], ["squared"]
+    ]  # fmt: skip
+    points = np.concatenate([axis.collections[-1].get_offsets()[:, 0] for axis in figure.axes])
+    np.testing.assert_allclose(points, table["difference"])
+    assert figure.axes[0].get_xlim() == pytest.approx((-0.5, 0.8)), "a wide interval does not squeeze the points"

@@ -277,6 +277,17 @@ def test_a_run_may_start_from_weights(run, tmp_path, monkeypatch):
         np.testing.assert_array_equal(one, another)
 
 
+def test_a_network_without_stages_may_start_from_weights(tmp_path, no_training):
+    faces, recipe = bright_faces(), replace(RECIPE, architecture="mobilenet")
+    model = build_network(**recipe.network | {"image_size": SIZE})
+    record = {"network": recipe.network | {"image_size": SIZE}, "crop": faces.record["crop"]}
+    weights.save_weights(model, record, tmp_path / "start.h5")
+    with pytest.raises(AssertionError, match="trained"):
+        train(faces, recipe, tmp_path / "run", init=tmp_path / "start.h5")
+    with pytest.raises(ValueError, match="another network"):
+        train(faces, RECIPE, tmp_path / "other", init=tmp_path / "start.h5")
+
+
 def test_a_record_names_initial_weights_by_name_and_hash(run, tmp_path):
     again = train(bright_faces(), replace(RECIPE, epochs=1), tmp_path / "next", init=run.folder)
     digest = hashlib.sha256(run.weights.read_bytes()).hexdigest()
