@@ -1,27 +1,30 @@
 """What each part of SSR-Net is worth: change one thing, train briefly on All-Age-Faces, test.
 
-    python benchmarks/ablations.py FILE.npz WEIGHTS FOLDER [QUESTION...]
+    python benchmarks/ablations.py DATA WEIGHTS FOLDER [QUESTION...]
 
-FILE.npz is written by `preprocess`, WEIGHTS is the folder of the authors' files, FOLDER keeps the runs, so that the
-command can be stopped and given again. With questions only those are trained; all that FOLDER holds is recorded in
+DATA is the folder of the data sets, WEIGHTS that of the authors' files, FOLDER keeps the runs, so that the command can
+be stopped and given again. With questions only those are trained; all that FOLDER holds is recorded in
 results/ablations. Every network starts from the convolutions of the authors' MegaAge-Asian weights, as far as it has
 such layers, with fresh heads.
 """
 
 import re
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ssrlib import crops, records
+from ssrlib import alignment, crops, records
 from ssrlib.backend import import_keras
 from ssrlib.recipes import find_recipe
 
+DATASET = "all_age_faces"
 EPOCHS = 8
 AVERAGE = 0.99  # the recipe's 0.999 would still remember the start after so few steps
 BASE = "SSR-Net (3,3,3)"
+LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
 # Variants, and with how many seeds each is trained.
 QUESTIONS = {
@@ -51,15 +54,23 @@ QUESTIONS = {
     },
     "data": {f"{share:.0%} of the training faces": ({"share": share}, 1) for share in (0.05, 0.1, 0.25, 0.5)},
     "start": {
-        "random": ({"start": None}, 1),
-        "IMDB": ({"start": "imdb"}, 1),
-        "WIKI": ({"start": "wiki"}, 1),
+        "random": ({"start": None}, 3),
+        "IMDB": ({"start": "imdb"}, 3),
+        "WIKI": ({"start": "wiki"}, 3),
+        "UTKFace": ({"start": "utkface-modern-scratch"}, 3),
     },
     "rivals": {
-        "plain regression": ({"architecture": "plain"}, 1),
-        "DEX": ({"architecture": "dex"}, 1),
-        "MobileNet": ({"architecture": "mobilenet", "start": "megaage_mobilenet_0.25"}, 1),
-        "C3AE": ({"architecture": "c3ae", "start": None}, 1),
+        "plain regression": ({"architecture": "plain"}, 3),
+        "DEX": ({"architecture": "dex"}, 3),
+        "MobileNet": ({"architecture": "mobilenet", "start": "megaage_mobilenet_0.25"}, 3),
+        "C3AE": ({"architecture": "c3ae", "start": None}, 3),
+    },
+    "size": {f"{size} pixels": ({"crop": {"size": size}}, 1) for size in (40, 48, 96)},
+    "margin": {f"margin {margin}": ({"crop": {"margin": margin}}, 1) for margin in (0.0, 0.2, 0.6, 0.8, 1.0)},
+    "alignment": {
+        "68 landmarks": ({"crop": {"landmarks": 68}}, 1),
+        "the detector's box": ({"crop": {"landmarks": 0}}, 1),
+        "the whole picture": ({"crop": asdict(alignment.WHOLE_PICTURE)}, 1),
     },
     "loss": {
         "squared error": ({"loss": "mean_squared_error"}, 1),
@@ -73,6 +84,12 @@ QUESTIONS = {
         "no shift": ({"shift": 0.0}, 1),
         "no zoom": ({"zoom": 0.0}, 1),
         "none": ({"flip": 0.0, "chance": 0.0}, 1),
+    },
+    "lambdas": {
+        f"bins move by {index:g}, stretch by {width:g}": ({"lambda_index": index, "lambda_width": width}, 1)
+        for index in LAMBDAS
+        for width in LAMBDAS
+        if index != width and {index, width} != {0, 1}  # these stand under "dynamic range"
     },
     "range": {"V = 80": ({"value_range": 80}, 1), "V = 120": ({"value_range": 120}, 1)},
 }
@@ -96,11 +113,22 @@ def take(faces, share, seed):
     return faces.choose(~learned | (np.random.default_rng(seed).random(len(faces)) < share))
 
 
-def run_one(faces, weights, place, change, seed):
+def load_faces(root, change):
+    """Prepare the crops, cut as the change says, of those faces that the default crop finds too."""
+    crop = crops.default_crop(DATASET)
+    faces = crops.prepare_crops(DATASET, root, crop=crop)
+    if not change:
+        return faces
+    cut = crops.prepare_crops(DATASET, root, crop=replace(crop, **change))
+    return cut.choose(cut.table["digest"].isin(faces.table["digest"]).to_numpy())
+
+
+def run_one(root, weights, place, change, seed):
     from ssrlib.training import train
 
+    faces = load_faces(root, change.pop("crop", {}))
     start, share = change.pop("start", "megaage"), change.pop("share", 1.0)
-    init = None if start is None else Path(weights) / f"{start}.h5"
+    init = Path(weights) / f"{start}.h5" if (Path(weights) / f"{start}.h5").is_file() else start
     if change.get("architecture") == "mobilenet":
         change["heads"] = "kept"
     # As many steps for less data.
@@ -125,19 +153,18 @@ def measure(run):
 if __name__ == "__main__":
     import_keras()
 
-    file, weights, folder, *chosen = sys.argv[1:]
-    faces = crops.load_crops(file)
+    root, weights, folder, *chosen = sys.argv[1:]
     rows = []
     for question, variant, change, seed in plan():
         place = folder_of(folder, question, variant, seed)
         if not chosen or question in chosen:
-            run_one(faces, weights, place, change, seed)
+            run_one(root, weights, place, change, seed)
         if (place / records.RUN_FILE).is_file():
             row = {"question": question, "variant": variant, "seed": seed} | measure(records.read_run(place))
             rows.append(row)
             print(*row.values(), flush=True)
     about = {
-        "dataset": faces.record["dataset"],
+        "dataset": DATASET,
         "epochs": EPOCHS,
         "averaging": AVERAGE,
         "start": "megaage",
