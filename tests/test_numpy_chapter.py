@@ -13,7 +13,7 @@ from ssrlib.network import stage_heads
 
 @pytest.fixture(scope="module")
 def ssrnet():
-    notebook = json.loads((ROOT / "notebooks" / "06_numpy.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads((ROOT / "notebooks" / "08_numpy.ipynb").read_text(encoding="utf-8"))
     names = {}
     for cell in notebook["cells"]:
         if "forward" in cell["metadata"].get("tags", []):
