@@ -53,6 +53,8 @@ def preprocess(parsed):
 def train(parsed):
     """Train a network on a file of crops and record the run."""
     import_keras()
+    import keras
+
     from ssrlib import recipes, training
 
     changes = {name: value for name, value in (_setting(text) for text in parsed.set)}
@@ -61,9 +63,8 @@ def train(parsed):
     recipe = recipes.find_recipe(parsed.recipe, **changes)
     print(recipe)
     faces = crops.join_crops([crops.load_crops(file) for file in parsed.data])
-    run = training.train(
-        faces, recipe, parsed.out, parsed.seed, parsed.init, parsed.teacher, tensorboard=parsed.tensorboard
-    )
+    logs = [keras.callbacks.TensorBoard(parsed.tensorboard)] if parsed.tensorboard else []
+    run = training.train(faces, recipe, parsed.out, parsed.seed, parsed.init, parsed.teacher, logs)
     test = run.record["test"]
     score = f"MAE {test['mae']:.2f} years" if "mae" in test else f"accuracy {test['accuracy']:.3f}"
     print(f"{parsed.out}: test {score} on {test['n']} faces, {run.record['images_per_second']:.0f} images/s")

@@ -73,7 +73,7 @@ class _Recorder(keras.callbacks.Callback):
         return float(self.schedule((epoch + 1) * self.params["steps"] - 1))
 
 
-def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
+def train(crops, recipe, out, seed=0, init=None, teachers=(), callbacks=()):
     """Train a network and record the run; an interrupted run goes on where it was.
 
     Parameters
@@ -89,8 +89,8 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
         Weights to start from (a name, folder or file, see `weights.load_model`), instead of random ones.
     teachers : sequence of str or Path
         Weights of the networks whose answers are imitated, where the recipe has a `distillation`.
-    tensorboard : path, optional
-        Folder for TensorBoard's logs.
+    callbacks : sequence of keras.callbacks.Callback
+        What else is to happen at each epoch's end, such as writing logs for TensorBoard.
 
     Returns
     -------
@@ -150,7 +150,6 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
     records.write_unfinished(out, record)
 
     keras.utils.set_random_seed(seed)
-    logs = [] if tensorboard is None else [keras.callbacks.TensorBoard(tensorboard)]
     with _devices(recipe.batch_size):
         with _precision(recipe.precision):
             model = build_network(**network)
@@ -159,7 +158,7 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), tensorboard=None):
         if recipe.heads == "fresh" and recipe.architecture == "ssrnet":
             enliven_heads(model, seed)
         answers = _ask(teachers, crops, labels) if teachers else None
-        history = _fit(model, crops, labels, recipe, seed, out, key, answers, logs)
+        history = _fit(model, crops, labels, recipe, seed, out, key, answers, callbacks)
     trained, model = model, build_network(**network)  # with all its digits
     model.set_weights(trained.get_weights())
 

@@ -399,7 +399,8 @@ def test_colours_change_while_training_only(field, value):
 
 
 def test_logs_for_tensorboard(tmp_path):
-    train(bright_faces(), replace(RECIPE, epochs=1), tmp_path / "run", tensorboard=tmp_path / "logs")
+    logs = keras.callbacks.TensorBoard(tmp_path / "logs")
+    train(bright_faces(), replace(RECIPE, epochs=1), tmp_path / "run", callbacks=[logs])
     assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
 
 
