@@ -1,13 +1,15 @@
 """What each part of SSR-Net is worth: change one thing, train briefly on All-Age-Faces, test.
 
-    python benchmarks/ablations.py DATA WEIGHTS FOLDER [QUESTION...]
+    python benchmarks/ablations.py FILE.npz PICTURES WEIGHTS FOLDER [QUESTION...]
 
-DATA is the folder of the data sets, WEIGHTS that of the authors' files, FOLDER keeps the runs, so that the command can
-be stopped and given again. With questions only those are trained; all that FOLDER holds is recorded in
-results/ablations. Every network starts from the convolutions of the authors' MegaAge-Asian weights, as far as it has
+FILE.npz is written by `preprocess` from the folder PICTURES, WEIGHTS is the folder of the authors' files, FOLDER keeps
+the runs, so that the command can be stopped and given again. With questions only those are trained; all that FOLDER
+holds is recorded in results/ablations. Every network starts from the convolutions of the authors' MegaAge-Asian weights, as far as it has
 such layers, with fresh heads.
 """
 
+import hashlib
+import json
 import re
 import sys
 from dataclasses import asdict, replace
@@ -16,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ssrlib import alignment, crops, records
+from ssrlib import alignment, crops, datasets, records
 from ssrlib.backend import import_keras
+from ssrlib.pictures import read_picture
 from ssrlib.recipes import find_recipe
 
 DATASET = "all_age_faces"
@@ -113,20 +116,30 @@ def take(faces, share, seed):
     return faces.choose(~learned | (np.random.default_rng(seed).random(len(faces)) < share))
 
 
-def load_faces(root, change):
-    """Prepare the crops, cut as the change says, of those faces that the default crop finds too."""
-    crop = crops.default_crop(DATASET)
-    faces = crops.prepare_crops(DATASET, root, crop=crop)
+def load_faces(file, pictures, change, folder):
+    """Give the crops of FILE.npz, or cut the same faces anew as the change says."""
+    faces = crops.load_crops(file)
     if not change:
         return faces
-    cut = crops.prepare_crops(DATASET, root, crop=replace(crop, **change))
-    return cut.choose(cut.table["digest"].isin(faces.table["digest"]).to_numpy())
+    crop = alignment.Crop(**faces.record["crop"] | change)
+    key = hashlib.sha256(json.dumps([faces.record["fingerprint"], asdict(crop)]).encode()).hexdigest()
+    cut = Path(folder) / f"crops-{key[:16]}.npz"
+    if not cut.is_file():
+        paths = datasets.load_table(DATASET, pictures).set_index("name")["path"]
+        boxes = faces.table[list(alignment.Face._fields)].itertuples(index=False)
+        images = []
+        for name, box in zip(faces.table["name"], boxes, strict=True):
+            picture = read_picture(paths[name])
+            face = alignment.usable_faces(picture, crop)[0] if crop.detector == "none" else alignment.Face(*box)
+            images.append(alignment.crop_at(picture, face, crop))
+        record = faces.record | {"crop": asdict(crop), "fingerprint": key}
+        crops.save_crops(replace(faces, images=np.stack(images), record=record), cut)
+    return crops.load_crops(cut)
 
 
-def run_one(root, weights, place, change, seed):
+def run_one(faces, weights, place, change, seed):
     from ssrlib.training import train
 
-    faces = load_faces(root, change.pop("crop", {}))
     start, share = change.pop("start", "megaage"), change.pop("share", 1.0)
     init = Path(weights) / f"{start}.h5" if (Path(weights) / f"{start}.h5").is_file() else start
     if change.get("architecture") == "mobilenet":
@@ -139,8 +152,11 @@ def run_one(root, weights, place, change, seed):
 def measure(run):
     from ssrlib import baselines, costs
 
-    network = baselines.build_network(**run.record["network"])
+    arguments = run.record["network"]
+    network = baselines.build_network(**arguments)
     return {
+        "lambda_index": arguments.get("lambda_index"),
+        "lambda_width": arguments.get("lambda_width"),
         "epochs": run.record["recipe"]["epochs"],
         "parameters": run.record["parameters"],
         "multiply_adds": int(costs.layer_costs(network)["multiply_adds"].sum()),
@@ -153,12 +169,12 @@ def measure(run):
 if __name__ == "__main__":
     import_keras()
 
-    root, weights, folder, *chosen = sys.argv[1:]
+    file, pictures, weights, folder, *chosen = sys.argv[1:]
     rows = []
     for question, variant, change, seed in plan():
         place = folder_of(folder, question, variant, seed)
         if not chosen or question in chosen:
-            run_one(root, weights, place, change, seed)
+            run_one(load_faces(file, pictures, change.pop("crop", {}), folder), weights, place, change, seed)
         if (place / records.RUN_FILE).is_file():
             row = {"question": question, "variant": variant, "seed": seed} | measure(records.read_run(place))
             rows.append(row)

@@ -1,4 +1,4 @@
-"""What a network answers to the same validation faces before training and after each epoch.
+"""What a network answers to the same validation faces after each epoch of its training.
 
     python benchmarks/epochs.py FILE.npz FOLDER
 
@@ -24,20 +24,14 @@ if __name__ == "__main__":
     from ssrlib.training import train
 
     class Answers(keras.callbacks.Callback):
-        """Keep what the network answers to pictures at the start and after each epoch."""
+        """Keep what the network answers to pictures after each epoch."""
 
         def __init__(self, images):
             super().__init__()
             self.images, self.columns = images, {}
 
-        def ask(self, epoch):
-            self.columns[f"epoch {epoch}"] = self.model.predict(self.images, verbose=0)["value"][:, 0]
-
-        def on_train_begin(self, logs=None):
-            self.ask(0)
-
         def on_epoch_end(self, epoch, logs=None):
-            self.ask(epoch + 1)
+            self.columns[f"epoch {epoch + 1}"] = self.model.predict(self.images, verbose=0)["value"][:, 0]
 
     file, folder = sys.argv[1:]
     faces = crops.load_crops(file)

@@ -102,15 +102,17 @@ def evaluate(parsed):
 
 
 def predict(parsed):
-    """Estimate the age of every face in some pictures, or what else the weights have learned."""
+    """Estimate the age of every face in some pictures or in a film, or what else the weights have learned."""
     import_keras()
     import numpy as np
     import pandas as pd
 
-    from ssrlib import records, targets, weights
+    from ssrlib import records, targets, video, weights
 
     if parsed.csv and not Path(parsed.csv).absolute().parent.is_dir():
         raise FileNotFoundError(f"There is no folder for '{parsed.csv}'; make it first.")
+    if parsed.out or any(map(video.is_film, parsed.pictures)):
+        return _predict_film(parsed)
     model, crop, record = weights.load_model(parsed.weights)
     target = record.get("recipe", {}).get("target", "age")
     rows, images = [], []
@@ -134,9 +136,8 @@ def predict(parsed):
     table.insert(1, target, targets.answers(outputs, record).round(2))
     if parsed.csv:
         records.write_atomically(Path(parsed.csv), table.to_csv(index=False).encode())
-    for row in table.itertuples():
-        answer = f"{row.age:.1f} years" if target == "age" else f"male with a probability of {row.male:.2f}"
-        print(f"{row.picture}: {answer}, face at ({row.left:.0f}, {row.top:.0f})")
+    for row, answer in zip(table.itertuples(), table[target], strict=True):
+        print(f"{row.picture}: {_in_words(answer, target)}, face at ({row.left:.0f}, {row.top:.0f})")
     return 0
 
 
@@ -226,8 +227,10 @@ def _parser():
 
     sub = add(predict, "predict")
     sub.add_argument("weights", metavar="WEIGHTS", help="name of a recorded run, its folder, or a weights file")
-    sub.add_argument("pictures", nargs="+", metavar="PICTURE_OR_DIR")
+    sub.add_argument("pictures", nargs="+", metavar="PICTURE_OR_DIR", help="or one film, or the number of a camera")
     sub.add_argument("--csv", metavar="FILE", help="also write a table")
+    sub.add_argument("--out", metavar="FILM.mp4", help="of a film: the new one, with boxes and smoothed answers")
+    sub.add_argument("--every", type=int, default=1, metavar="N", help="of a film: find faces in each N-th frame")
 
     add(list_runs, "runs")
     return parser
@@ -269,6 +272,29 @@ def _picture_paths(arguments):
 def _report_unusable(made):
     for row in made.unusable.itertuples():
         print(f"{row.name}: {row.reason}{f' ({row.detail})' if row.detail else ''}", file=sys.stderr)
+
+
+def _predict_film(parsed):
+    from ssrlib import records, video, weights
+
+    if parsed.out is None or len(parsed.pictures) > 1 or not video.is_film(parsed.pictures[0]):
+        raise ValueError("A film, or a camera's number, stands alone, and --out says where the new film goes.")
+    model, crop, record = weights.load_model(parsed.weights)
+    film = video.annotate_film(parsed.pictures[0], parsed.out, model, crop, record, parsed.every)
+    if parsed.csv:
+        records.write_atomically(Path(parsed.csv), film.table.to_csv(index=False).encode())
+    for face, rows in film.table.groupby("face"):
+        answer = _in_words(rows["answer"].mean(), record.get("recipe", {}).get("target", "age"))
+        first, last = rows["second"].iloc[[0, -1]]
+        print(f"face {face}: {answer}, seen from second {first:.1f} to {last:.1f}")
+    print(f"{parsed.out}: {film.frames:,} frames, {len(film.table) / film.seconds:.1f} faces a second")
+    if film.stopped:
+        print("ssrlib: stopped; the new film ends there.", file=sys.stderr)
+    return 130 if film.stopped and not parsed.pictures[0].isdecimal() else 0  # only Ctrl-C ends a camera's film
+
+
+def _in_words(answer, target):
+    return f"{answer:.1f} years" if target == "age" else f"male with a probability of {answer:.2f}"
 
 
 def _count_rejects(made):

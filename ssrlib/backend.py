@@ -20,7 +20,7 @@ def import_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "keras" in sys.modules:
         return sys.modules["keras"]
-    with _silent_stderr():
+    with silent_stderr():
         import keras
     # Advice on speed, wherever several networks are called one after the other; a notebook would show it as output.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -38,7 +38,8 @@ def list_devices():
 
 
 @contextlib.contextmanager
-def _silent_stderr():
+def silent_stderr():
+    """Hide what libraries below Python print on the standard error stream."""
     sys.stderr.flush()
     saved = os.dup(2)
     with open(os.devnull, "w") as nowhere:

@@ -7,6 +7,8 @@ import seaborn as sns
 
 from ssrlib import conformal, evaluation
 
+LEAST_FACES = 10  # fewer say nothing about the errors at an age
+
 
 def plot_predictions(predictions):
     """Plot the estimated against the true age, picture by picture; the diagonal is perfection."""
@@ -88,8 +90,8 @@ def plot_groups(tables):
     return figure
 
 
-def plot_error_spread(table, weights):
-    """Plot how the errors of several models spread on the same faces: half in the box, nine tenths in the whiskers.
+def sums_by_age(table, weights):
+    """Add up faces and errors for each year of age, so that any range of ages can be averaged later.
 
     Parameters
     ----------
@@ -99,14 +101,56 @@ def plot_error_spread(table, weights):
 
     Returns
     -------
-    matplotlib.figure.Figure
+    pandas.DataFrame
+        One row a year of age (whole years); the columns are `("faces", "n")` and, for each set of weights, the sums
+        of the errors (`"signed"`) and of their sizes (`"absolute"`).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"age": [3.0, 3.0, 5.0], "mine": [4.0, 1.0, 5.5]})
+    >>> sums_by_age(table, ["mine"])["mine"]
+         signed  absolute
+    age
+    3      -1.0       3.0
+    5       0.5       0.5
     """
     errors = table[list(weights)].sub(table["age"], axis=0)
-    figure, axis = plt.subplots(figsize=(7, 0.36 * len(weights) + 1))
-    axis.boxplot(errors, orientation="horizontal", whis=(5, 95), showfliers=False, tick_labels=errors.columns)
-    axis.invert_yaxis()
-    axis.axvline(0, color="0.3", lw=1)
-    axis.set(xlabel="estimate minus age (years)", xlim=(-60, 40))
+    parts = {("faces", "n"): pd.Series(1, table.index)}
+    for name in weights:
+        parts |= {(name, "signed"): errors[name], (name, "absolute"): errors[name].abs()}
+    return pd.DataFrame(parts).groupby(table["age"].astype(int)).sum()
+
+
+def plot_errors_in_windows(sums, weights, age, window):
+    """Plot mean absolute error, bias and number of faces in a window that moves over the ages.
+
+    Parameters
+    ----------
+    sums : pandas.DataFrame
+        From `sums_by_age`, a row for every year.
+    weights : sequence of str
+    age, window : int
+        A line stands at `age`; the window is so many years wide.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Three axes. Windows with fewer than `LEAST_FACES` faces are left out.
+    """
+    inside = sums.rolling(window, center=True, min_periods=1).sum()
+    n = inside["faces", "n"]
+    figure, axes = plt.subplots(3, 1, figsize=(7, 5.4), sharex=True, height_ratios=(2, 2, 1))
+    for axis, what in zip(axes, ("absolute", "signed"), strict=False):
+        for name in weights:
+            axis.plot((inside[name, what] / n).where(n >= LEAST_FACES), label=name)
+    axes[0].set(ylabel="MAE (years)", ylim=(0, None))
+    axes[0].legend()
+    axes[1].axhline(0, color="0.3", lw=1)
+    axes[1].set(ylabel="bias (years)")
+    axes[2].bar(n.index, n, color="0.6")
+    axes[2].set(ylabel="faces", xlabel="age (years)")
+    for axis in axes:
+        axis.axvline(age, color="0.3", ls=":")
     return figure
 
 

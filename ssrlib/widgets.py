@@ -1,4 +1,4 @@
-"""Sliders that work in a live notebook and, from the same pictures, on a page without a kernel."""
+"""Figures with sliders that work in a live notebook and, without a kernel, on a page."""
 
 import base64
 import html
@@ -118,12 +118,52 @@ def stagewise(stages, label, value_range=101, division_floor=0.1):
         "division_floor": division_floor,
         "stages": [{"p": list(p), "eta": list(eta), "delta": delta} for p, eta, delta in stages],
     }
-    page = (
+    _show(live, _module("stages", numbers, label, frame, description), description)
+
+
+def respond(name, numbers, label, controls, draw):
+    """Show a figure that follows its controls.
+
+    A live notebook draws it again with matplotlib whenever a control moves; a static page does the same in the browser
+    with `book/_static/NAME.mjs`, and shows a still picture in print.
+
+    Parameters
+    ----------
+    name : str
+        The module's.
+    numbers : dict
+        What the module draws from, fit for JSON.
+    label : str
+        What the figure shows.
+    controls : dict of ipywidgets.Widget
+        For each of `draw`'s parameters the widget that holds its value.
+    draw : callable
+        Takes the controls' values, returns `(figure, description)`: a matplotlib figure and what is on it in words.
+    """
+
+    def render():
+        return _render(*draw(**{name: control.value for name, control in controls.items()}))
+
+    frame, description = render()
+    picture, told = ipywidgets.Image(value=frame, format="png"), ipywidgets.Label(description)
+
+    def turn(_):
+        picture.value, told.value = render()
+
+    for control in controls.values():
+        control.observe(turn, names="value")
+    live = ipywidgets.VBox([ipywidgets.Label(label), *controls.values(), picture, told])
+    _show(live, _module(name, numbers, label, frame, description), description)
+
+
+def _module(name, numbers, label, frame, description):
+    """Write the part of a page that one of the modules takes over."""
+    given = html.escape(json.dumps(numbers, separators=(",", ":")))
+    return (
         f'<p class="ssr-label">{html.escape(label)}</p>'
-        f'<div class="ssr-stages" data-stages="{html.escape(json.dumps(numbers))}">{_image(frame, description)}</div>'
-        '<script type="module" src="../_static/stages.mjs"></script>'
+        f'<div class="ssr-figure ssr-{name}" data-{name}="{given}">{_image(frame, description)}</div>'
+        f'<script type="module" src="../_static/{name}.mjs"></script>'
     )
-    _show(live, page, description)
 
 
 def _show(live, page, text):

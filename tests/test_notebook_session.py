@@ -109,11 +109,11 @@ def test_a_session_trains_into_a_folder_named_by_what_decides_the_run(monkeypatc
 def test_what_is_printed_below_python_is_silenced_only_while_keras_comes_in(capfd):
     import os
 
-    with backend._silent_stderr():
+    with backend.silent_stderr():
         os.write(2, b"a note of TensorFlow's\n")
     os.write(2, b"a message of ours\n")
     assert capfd.readouterr().err == "a message of ours\n"
-    with pytest.raises(ImportError, match="broken"), backend._silent_stderr():
+    with pytest.raises(ImportError, match="broken"), backend.silent_stderr():
         raise ImportError("broken")
     os.write(2, b"heard again\n")
     assert capfd.readouterr().err == "heard again\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 from sphinx.application import ENV_PICKLE_FILENAME
 
 INPUT_FILES = ("ssrlib/**/*.py", "requirements.txt", "results/**/run.json", "results/*/table.csv")
+NO_INPUTS = ("results/executions/table.csv",)  # comes out of running notebooks, and only cards and prose read it
 INPUT_VARIABLES = ("SSRNET_RUNG", "SSRNET_DATASET", "SSRNET_DATA")
 KEPT = 3  # caches: going back to another branch or rung costs nothing
 
@@ -20,7 +21,8 @@ KEPT = 3  # caches: going back to another branch or rung costs nothing
 def fingerprint(root: Path) -> str:
     """Hash what notebooks depend on besides their own cells."""
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in INPUT_FILES for path in root.glob(pattern)):
+    files = {path for pattern in INPUT_FILES for path in root.glob(pattern)}
+    for path in sorted(files - {root / name for name in NO_INPUTS}):
         digest.update(f"{path.relative_to(root).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     for name in INPUT_VARIABLES:
         digest.update(f"{name}={os.environ.get(name, '')}\n".encode())

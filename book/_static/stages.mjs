@@ -1,6 +1,7 @@
 // Soft stagewise regression with a slider for every head, drawn as SVG. ssrlib/widgets.py writes the numbers.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { element, number, slider, startAll } from "./svg.mjs";
+
 const WIDTH = 640;
 
 /** What each stage adds (years) and how wide its bins are: equation 7 of the paper. */
@@ -13,26 +14,10 @@ export function contributions({ stages, value_range, division_floor }) {
   });
 }
 
-function element(name, attributes = {}, ...children) {
-  const svg = ["svg", "rect", "line", "text", "title"].includes(name);
-  const node = svg ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
-const number = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits) : "not finite");
-
-function slider(label, value, least, most, change) {
-  // No <output>: a screen reader hears the slider's value from the slider itself, and the one status is the age.
-  const shown = element("span", { class: "value" }, value.toFixed(2));
-  const input = element("input", { type: "range", min: least, max: most, step: 0.01, value, "aria-label": label });
-  input.addEventListener("input", () => {
-    shown.textContent = input.valueAsNumber.toFixed(2);
-    change(input.valueAsNumber);
-  });
+/** A slider for one output of a head; its stage stands above it already. */
+function head(label, value, least, most, change) {
   const short = label.replace(/^stage \d+, /, "");
-  return element("label", {}, element("span", {}, short), input, shown);
+  return slider({ label, short, value, least, most, step: 0.01, write: (x) => x.toFixed(2), change });
 }
 
 /** One stage: a bar for each bin at the years a weight of 1 would add, its height the weight. */
@@ -70,9 +55,7 @@ function drawSum(svg, added, range) {
   svg.replaceChildren(...parts);
 }
 
-function start(figure) {
-  const given = JSON.parse(figure.dataset.stages);
-  const live = element("div", { class: "live" });
+function start(live, given) {
   const build = () => {
     const state = structuredClone(given);
     const plain = contributions({ ...state, stages: state.stages.map((stage) => ({ ...stage, delta: 0 })) });
@@ -98,17 +81,17 @@ function start(figure) {
     const fields = state.stages.map((stage, k) => {
       const name = `stage ${k + 1}`;
       const sliders = stage.p.flatMap((weight, i) => [
-        slider(`${name}, p of bin ${i}`, weight, 0, Math.max(1, Math.ceil(given.stages[k].p[i])), (value) => {
+        head(`${name}, p of bin ${i}`, weight, 0, Math.max(1, Math.ceil(given.stages[k].p[i])), (value) => {
           stage.p[i] = value;
           update();
         }),
-        slider(`${name}, η of bin ${i}`, stage.eta[i], -1, 1, (value) => {
+        head(`${name}, η of bin ${i}`, stage.eta[i], -1, 1, (value) => {
           stage.eta[i] = value;
           update();
         }),
       ]);
       sliders.push(
-        slider(`${name}, Δ`, stage.delta, -1, 1, (value) => {
+        head(`${name}, Δ`, stage.delta, -1, 1, (value) => {
           stage.delta = value;
           update();
         }),
@@ -126,8 +109,6 @@ function start(figure) {
     update();
   };
   build();
-  figure.append(live);
-  figure.classList.add("ready");
 }
 
-for (const figure of document.querySelectorAll(".ssr-stages:not(.ready)")) start(figure);
+startAll("stages", start);
