@@ -4,8 +4,8 @@
 
 FILE.npz is written by `preprocess` from the folder PICTURES, WEIGHTS is the folder of the authors' files, FOLDER keeps
 the runs, so that the command can be stopped and given again. With questions only those are trained; all that FOLDER
-holds is recorded in results/ablations. Every network starts from the convolutions of the authors' MegaAge-Asian weights, as far as it has
-such layers, with fresh heads.
+holds is recorded in results/ablations. Every network starts from the convolutions of the authors' MegaAge-Asian
+weights, as far as it has such layers, with fresh heads.
 """
 
 import hashlib
