@@ -55,7 +55,7 @@ function drawSum(svg, added, range) {
   svg.replaceChildren(...parts);
 }
 
-function start(live, given) {
+export function start(live, given) {
   const build = () => {
     const state = structuredClone(given);
     const plain = contributions({ ...state, stages: state.stages.map((stage) => ({ ...stage, delta: 0 })) });
