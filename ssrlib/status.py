@@ -116,9 +116,10 @@ def executions():
 
 
 def executed_with():
-    """Say on which machine, and with which versions, the executions were recorded."""
+    """Say on which machine, how busy, and with which versions the executions were recorded."""
     _, about = records.read_table("executions")
-    return f"{about['processor']}, {about['cores']} cores, {name_versions(about['versions'])}"
+    busy = f"{about['cores']} cores, of which {about['load_before']} were at work before"
+    return f"{about['processor']}, {busy}; {name_versions(about['versions'])}"
 
 
 def record_versions():
