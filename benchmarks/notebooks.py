@@ -63,7 +63,8 @@ def measure(path):
         seconds, peak = execute(path)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     row = {"notebook": path.stem, "seconds": round(seconds, 1), "peak_mb": round(peak / 1e6), "day": today}
-    print(f"{path.stem:<20} {seconds:6.1f} s {peak / 1e6:8.0f} MB", flush=True)
+    row["load"] = round(os.getloadavg()[0], 1)
+    print(f"{path.stem:<20} {seconds:6.1f} s {peak / 1e6:8.0f} MB  load {row['load']}", flush=True)
     return row
 
 
@@ -71,14 +72,12 @@ if __name__ == "__main__":
     os.environ.pop("SSRNET_DATASET", None)
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    load = round(os.getloadavg()[2], 1)
     table = pd.DataFrame([measure(path) for path in sorted(FOLDER.glob("*.ipynb"))])
     about = {
         "cores": os.cpu_count(),
         "rung": os.environ.get("SSRNET_RUNG", "small"),
-        "load_before": load,
         "seconds": "from the start of the kernel to the end of the last cell",
         "peak_mb": "resident memory of the kernel and its workers, 10^6 bytes",
-        "load_means": "processes that wanted a core, on average over a quarter of an hour",
+        "load": "processes that wanted a core, on average over the last minute of the notebook",
     }
     records.write_table("executions", table, about)

@@ -108,18 +108,17 @@ def executions():
     """
     table, _ = records.read_table("executions")
     rows = [
-        (f"`{row['notebook']}`", f"{row['seconds']:.0f} s", memory(row["peak_mb"]), row["day"])
+        (f"`{row['notebook']}`", f"{row['seconds']:.0f} s", memory(row["peak_mb"]), f"{row['load']:.1f}", row["day"])
         for row in table.to_dict("records")
     ]
-    rows.append(("one after the other", duration(table["seconds"].sum()), memory(table["peak_mb"].max()), NONE))
-    return _markdown(rows, ["notebook", "time", "peak memory", "day"])
+    rows.append(("one after the other", duration(table["seconds"].sum()), memory(table["peak_mb"].max()), NONE, NONE))
+    return _markdown(rows, ["notebook", "time", "peak memory", "load", "day"])
 
 
 def executed_with():
-    """Say on which machine, how busy, and with which versions the executions were recorded."""
+    """Say on which machine, and with which versions, the executions were recorded."""
     _, about = records.read_table("executions")
-    busy = f"{about['cores']} cores, of which {about['load_before']} were at work before"
-    return f"{about['processor']}, {busy}; {name_versions(about['versions'])}"
+    return f"{about['processor']}, {about['cores']} cores, {name_versions(about['versions'])}"
 
 
 def record_versions():

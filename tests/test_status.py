@@ -14,9 +14,9 @@ def executions(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "results_folder", lambda: tmp_path)
     table = pd.DataFrame(
         {"notebook": ["00_one", "01_two"], "seconds": [30.4, 120.0], "peak_mb": [950, 1500],
-         "day": ["2026-01-02", "2026-01-03"]}
+         "day": ["2026-01-02", "2026-01-03"], "load": [1.25, 2]}
     )  # fmt: skip
-    records.write_table("executions", table, {"cores": 8, "load_before": 0.5})
+    records.write_table("executions", table, {"cores": 8})
 
 
 def cells(markdown):
@@ -30,9 +30,9 @@ def test_what_a_notebook_took(executions):
 
 def test_executions_add_up(executions):
     assert cells(status.executions()) == [
-        ["`00_one`", "30 s", "0.9 GB", "2026-01-02"],
-        ["`01_two`", "120 s", "1.5 GB", "2026-01-03"],
-        ["one after the other", "2.5 minutes", "1.5 GB", status.NONE],
+        ["`00_one`", "30 s", "0.9 GB", "1.2", "2026-01-02"],
+        ["`01_two`", "120 s", "1.5 GB", "2.0", "2026-01-03"],
+        ["one after the other", "2.5 minutes", "1.5 GB", status.NONE, status.NONE],
     ]
     assert status.TABLES["all_notebooks_time"]() == "2.5 minutes"
     assert status.TABLES["all_notebooks_memory"]() == "1.5 GB"
