@@ -108,11 +108,10 @@ def sums_by_age(table, weights):
     Examples
     --------
     >>> table = pd.DataFrame({"age": [3.0, 3.0, 5.0], "mine": [4.0, 1.0, 5.5]})
-    >>> sums_by_age(table, ["mine"])["mine"]
-         signed  absolute
-    age
-    3      -1.0       3.0
-    5       0.5       0.5
+    >>> sums_by_age(table, ["mine"])["mine"].reset_index()
+       age  signed  absolute
+    0    3    -1.0       3.0
+    1    5     0.5       0.5
     """
     errors = table[list(weights)].sub(table["age"], axis=0)
     parts = {("faces", "n"): pd.Series(1, table.index)}

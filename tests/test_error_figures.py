@@ -80,19 +80,21 @@ def test_groups_stand_at_their_errors_under_their_title():
     assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first title is on top"
 
 
-def test_the_spread_of_errors_has_its_box_at_the_quartiles():
-    table = pd.DataFrame(
-        {"age": np.full(101, 30.0), "one": np.linspace(20, 40, 101), "other": np.linspace(30, 50, 101)}
-    )
-    (axis,) = drawn(error_figures.plot_error_spread(table, ["one", "other"])).axes
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["one", "other"]
-    # Matplotlib draws box, lower and upper whisker, two caps and median for each.
-    boxes, medians = axis.lines[0:12:6], axis.lines[5:12:6]
-    for box, median, low in zip(boxes, medians, (-5, 5), strict=True):
-        assert sorted(set(box.get_xdata())) == pytest.approx([low, low + 10])
-        assert median.get_xdata().tolist() == pytest.approx([low + 5] * 2)
-    low, high = axis.get_ylim()
-    assert low > high, "the first is on top"
+def test_errors_in_windows_are_those_of_the_faces_in_them():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"age": rng.integers(0, 40, 300).astype(float)})
+    table["one"], table["other"] = table["age"] + rng.normal(1, 4, 300), table["age"] + rng.normal(-2, 8, 300)
+    table = table[~table["age"].between(20, 29)]
+    sums = error_figures.sums_by_age(table, ["one", "other"]).reindex(range(40), fill_value=0)
+    top, middle, bottom = drawn(error_figures.plot_errors_in_windows(sums, ["one", "other"], 8, 5)).axes
+    for age in (0, 8, 19, 24, 39):
+        inside = table[table["age"].between(age - 2, age + 2)]
+        assert bottom.patches[age].get_height() == len(inside)
+        for line, name in enumerate(["one", "other"]):
+            errors = inside[name] - inside["age"] if len(inside) >= 10 else pd.Series([np.nan])
+            assert top.lines[line].get_ydata()[age] == pytest.approx(errors.abs().mean(), nan_ok=True)
+            assert middle.lines[line].get_ydata()[age] == pytest.approx(errors.mean(), nan_ok=True)
+    assert np.isnan(top.lines[0].get_ydata()[24]), "too few faces leave a gap"
 
 
 def test_the_heat_map_shows_the_numbers_in_the_order_of_the_table():

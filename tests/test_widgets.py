@@ -3,6 +3,7 @@
 import json
 
 import ipywidgets
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
@@ -68,3 +69,25 @@ def test_weights_above_one_have_room(shown):
 def test_a_bin_without_its_shift_is_refused():
     with pytest.raises(ValueError, match="Stage 2 has 2 weights p but 3 shifts eta"):
         widgets.stagewise([([1, 0], [0, 0], 0.0), ([1, 0], [0, 0, 0], 0.0)], "label")
+
+
+def test_a_figure_follows_its_controls(shown):
+    def draw(power, base):
+        figure, axis = plt.subplots(figsize=(2, 2))
+        axis.plot([0, base**power])
+        return figure, f"{base} to the {power} is {base**power}"
+
+    controls = {"power": ipywidgets.IntSlider(2, max=5), "base": ipywidgets.Dropdown(options=[2, 3], value=3)}
+    widgets.respond("powers", {"of": "<2 & 3>"}, "Powers", controls, draw)
+    (bundle,) = shown[0]
+    page = BeautifulSoup(bundle["text/html"], "html.parser")
+    assert json.loads(page.find(class_="ssr-powers")["data-powers"]) == {"of": "<2 & 3>"}
+    assert page.img["alt"] == bundle["text/plain"] == "3 to the 2 is 9"
+    assert page.script["src"] == "../_static/powers.mjs"
+    (picture,) = [widget for widget in shown[1] if isinstance(widget, Image)]
+    before = picture.value
+    controls["power"].value = 4
+    assert picture.value != before
+    assert any(getattr(widget, "value", "") == "3 to the 4 is 81" for widget in shown[1])
+    controls["base"].value = 2
+    assert any(getattr(widget, "value", "") == "2 to the 4 is 16" for widget in shown[1])
