@@ -11,11 +11,11 @@ from matplotlib.patches import Polygon
 from ssrlib import alignment, detection, error_figures, widgets
 
 VIEW = 320  # pixels, the side of the picture that holds the turned face
-TURNS, SIZES = range(-30, 31, 5), (0.7, 0.9, 1.1, 1.3)
+TURNS, SIZES = range(-30, 31, 5), (0.7, 0.85, 1.0, 1.15, 1.3)
 MARGIN_STEP = 0.05
 
 
-def turn_face(picture, turn=20, size=0.9, margin=0.4):
+def turn_face(picture, turn=20, size=1.0, margin=0.4):
     """Show a face under sliders for its turn, its size and the crop's margin, with its two crops.
 
     Detector and landmarks look at every position that the sliders offer; from the box and the points that they find,

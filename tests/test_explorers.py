@@ -40,8 +40,8 @@ def bundles():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(widgets, "display", lambda bundle, raw: shown.append(bundle))
         patch.setattr(explorers, "TURNS", range(-20, 21, 20))
-        patch.setattr(explorers, "SIZES", (0.9, 1.3))
-        explorers.turn_face(PICTURE, turn=20)
+        patch.setattr(explorers, "SIZES", (0.85, 1.3))
+        explorers.turn_face(PICTURE, size=0.85)
         explorers.scrub_epochs(EPOCHS)
         explorers.errors_by_age(FACES, ["one", "other"], "one", "other", {"here": "Here", "there": "There"})
     return dict(zip(KINDS, shown, strict=True))
@@ -146,7 +146,7 @@ def test_the_page_crops_as_the_library_does(visit, numbers):
     tab = visit("alignment")
     for turn, key in ((2, "End"), (0, "Home")):
         tab.get_by_label("turn").press(key)
-        view, face = explorers.place_face(PICTURE, given["turns"][turn], 0.9), given["faces"][0][turn]
+        view, face = explorers.place_face(PICTURE, given["turns"][turn], 0.85), given["faces"][0][turn]
         matrix = alignment.alignment_matrix(np.array(face["points"]) - 0.5, alignment.Crop())
         for name, crop in (
             ("aligned", alignment.warp_crop(view, matrix)),

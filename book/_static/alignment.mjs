@@ -134,7 +134,7 @@ async function start(live, numbers) {
     }),
     slider({
       label: "size", value: state.size, least: 0, most: sizes.length - 1,
-      write: (i) => number(sizes[i]), change: move("size"),
+      write: (i) => number(sizes[i], 2), change: move("size"),
     }),
     slider({
       label: "margin", value: state.margin, least: 0, most: 0.8, step: 0.05,
