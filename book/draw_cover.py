@@ -1,4 +1,4 @@
-"""Draw book/_static/cover.png, the picture of README.md and the landing page; run it when faces or weights change."""
+"""Draw book/_static/cover.png, the picture of README.md; run it when faces or weights change."""
 
 from pathlib import Path
 
