@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skimage import data
 
-from ssrlib import crops, datasets, jobs, pictures, provenance, scoreboard
+from ssrlib import colab, crops, datasets, jobs, pictures, provenance, scoreboard
 from ssrlib.backend import import_keras, list_devices
 
 RUNGS = ("read", "small", "full")
@@ -98,6 +98,9 @@ def photograph(own=None):
 def start():
     """Read the environment, import Keras, and print device, rung and data set.
 
+    On Colab, Drive is mounted if `SSRNET_CACHE` or `SSRNET_DATA` lies on it, a data set that is not there is fetched,
+    and the rung "full" says what it lacks.
+
     Returns
     -------
     Session
@@ -106,12 +109,17 @@ def start():
     ------
     ValueError
         If the rung or the data set does not exist, or a real data set is named without a folder.
+    ConnectionError, OSError
+        On Colab, if the data set cannot be fetched, see `colab.provide_dataset`.
     """
     rung = os.environ.get("SSRNET_RUNG", "small")
     if rung not in RUNGS:
         raise ValueError(f"SSRNET_RUNG is '{rung}'; it must be {', '.join(RUNGS)}.")
     dataset = datasets.find_dataset(os.environ.get("SSRNET_DATASET", "drawn")).name
     root = os.environ.get("SSRNET_DATA")
+    if colab.is_here():
+        colab.mount_drive(root, jobs.cache_folder())
+        root = root if dataset == "drawn" else colab.provide_dataset(dataset, root)
     if root is not None and not Path(root).is_dir():
         raise ValueError(f"SSRNET_DATA is '{root}', which is no folder.")
     if dataset != "drawn" and root is None:
@@ -120,6 +128,8 @@ def start():
     _use_the_books_style()
     session = Session(rung, dataset, root, _device())
     print(f"device: {session.device} | rung: {rung} | data set: {dataset}")
+    if colab.is_here() and rung == "full":
+        print(*colab.advise("GPU" in session.device, jobs.cache_folder()), sep="\n")
     return session
 
 
