@@ -17,7 +17,7 @@ KERAS_BACKEND ?= tensorflow
 TF_CPP_MIN_LOG_LEVEL ?= 2
 export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: help venv book serve test check screenshots lighthouse bench lock clean
+.PHONY: help venv book serve test check contract screenshots lighthouse bench release lock clean
 
 help:
 	@echo 'make book   build the book into _build/html, running the notebooks that changed'
@@ -26,8 +26,10 @@ help:
 	@echo 'make check  check the style only'
 	@echo 'make screenshots  picture all pages of the built book, desk and phone, light and dark, into _build/screenshots'
 	@echo 'make lighthouse   score the built book: performance, accessibility, best practices'
+	@echo 'make contract     run all notebooks on the packages of Colab, table in _build/colab.txt'
 	@echo 'make bench  time the preprocessing (of a real set: make bench DATA=FOLDER), the network, training'
 	@echo 'make venv   only create $(VENV) with the locked packages'
+	@echo 'make release      name this version in badges and install lines (REF=main: the branch again)'
 	@echo 'make lock   compile requirements.txt from pyproject.toml'
 	@echo 'make clean  remove the built book and the caches, but not $(VENV)'
 	@echo
@@ -61,6 +63,9 @@ test: check
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 
+contract: $(INSTALLED)
+	$(BIN)/python tests/colab.py $(COLAB_PYTHON)
+
 screenshots: $(INSTALLED)
 	$(BIN)/python tests/screenshots.py
 
@@ -71,6 +76,9 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/preprocessing.py $(DATA)
 	$(BIN)/python benchmarks/forward.py
 	$(BIN)/python benchmarks/training.py
+
+release: $(INSTALLED)
+	$(BIN)/python book/name_release.py $(REF)
 
 lock: $(INSTALLED)
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url \

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -54,11 +56,38 @@ def test_colab_links_lead_to_this_repository(path):
 @every_place
 def test_install_lines_and_links_name_this_repository(path):
     text = text_of(path)
-    for link in re.findall(r"git\+(https://[^\s)\"'<>\]@#]+)", text):
-        assert link.removesuffix(".git") == ADDRESS
+    for link, ref in re.findall(r"git\+(https://[^\s)\"'<>\]@#]+)@?([^\s)\"'<>\]#]*)", text):
+        assert (link.removesuffix(".git"), ref) == (ADDRESS, BRANCH)
     for owner, repository in re.findall(r"github\.com/([\w.-]+)/([\w.-]+)", text):
         if OWNER in (owner, repository) or repository.removesuffix(".git") == REPOSITORY:
             assert (owner, repository.removesuffix(".git")) == (OWNER, REPOSITORY)
+
+
+def test_a_release_is_named_by_its_tag_and_all_else_is_the_main_branch():
+    tag = f"v{PROJECT['version']}"
+    assert BRANCH in ("main", tag), "run `make release`, or `make release REF=main`"
+    asked = subprocess.run(["git", "tag", "--points-at", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    tags = [name for name in asked.stdout.split() if re.match(r"v\d", name)]
+    assert tags in ([], [BRANCH]), f"the commit is tagged {tags} and calls itself {BRANCH}; `make release` comes first"
+
+
+def test_a_release_names_itself_everywhere_and_the_way_back_leaves_no_trace(tmp_path):
+    paths = [ROOT / "pyproject.toml", *(path for path in PLACES if path.suffix in (".md", ".ipynb", ".yml"))]
+    texts = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in paths}
+    script = tmp_path / "book" / "name_release.py"
+    for path, text in texts.items() | {(script.relative_to(tmp_path), (ROOT / "book" / script.name).read_text())}:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    subprocess.run([sys.executable, script], check=True)
+    tag, found = f"v{PROJECT['version']}", []
+    for path in texts:
+        text = text_of(tmp_path / path)
+        found += re.findall(r"colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/([^/]+)/", text)
+        found += re.findall(r"git\+https://[^@\s]+@([^\s\"]+)", text)
+    assert len(found) >= 2 * len(list(ROOT.glob("notebooks/*.ipynb"))) and {*found} == {tag}
+    assert yaml.safe_load((tmp_path / "_config.yml").read_text(encoding="utf-8"))["repository"]["branch"] == tag
+    subprocess.run([sys.executable, script, BRANCH], check=True)
+    assert {path: (tmp_path / path).read_text(encoding="utf-8") for path in texts} == texts
 
 
 def test_table_of_contents_has_every_notebook_and_only_files_that_exist():
@@ -95,6 +124,13 @@ def test_conda_environment_installs_the_lock_and_pins_nothing_else():
     )
     assert pip == "pip"
     assert lock == {"pip": ["--requirement requirements.txt"]}
+
+
+def test_readme_opens_every_notebook_on_colab_in_the_order_of_the_book():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    links = re.findall(r"colab\S+/(notebooks/\w+)\.ipynb", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert links == [name for name in chapters if name.startswith("notebooks/")]
 
 
 def test_readme_shows_the_recorded_results():

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 from pybtex.database import parse_file
-from test_house import ADDRESS, BRANCH, CONFIG, PROJECT, PYTHONS, ROOT
+from test_house import ADDRESS, CONFIG, PROJECT, PYTHONS, ROOT
 
 import ssrlib
 from ssrlib.__main__ import main
@@ -151,9 +151,9 @@ def test_the_book_is_tested_on_all_its_pythons_and_published_from_the_main_branc
     python = next(step for step in steps("book") if "setup-python" in step.get("uses", ""))
     # The last one becomes `python3`, and the book is built with the oldest.
     assert python["with"]["python-version"].split() == PYTHONS[::-1]
-    assert WORKFLOWS["book"]["on"]["push"]["branches"] == [BRANCH]
+    assert WORKFLOWS["book"]["on"]["push"]["branches"] == ["main"]
     deploy = WORKFLOWS["book"]["jobs"]["deploy"]
-    assert deploy["if"] == f"github.ref == 'refs/heads/{BRANCH}'" and deploy["needs"] == "build"
+    assert deploy["if"] == "github.ref == 'refs/heads/main'" and deploy["needs"] == "build"
     assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
 
 
