@@ -11,7 +11,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MENTIONS = r"(?:(colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/)|(git\+https://[^@\s]+@))[\w.-]+"
-PLACES = {"_config.yml": r"^(  branch: )[\w.-]+", "*.md": MENTIONS, "book/*.md": MENTIONS, "notebooks/*.ipynb": MENTIONS}
+PLACES = {
+    "_config.yml": r"^(  branch: )[\w.-]+",
+    "*.md": MENTIONS,
+    "book/*.md": MENTIONS,
+    "notebooks/*.ipynb": MENTIONS,
+}
 
 
 def name_release(ref, root=ROOT):
