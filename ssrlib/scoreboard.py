@@ -42,7 +42,7 @@ def list_runs(folder=None):
                 "run": run.name,
                 "data": record["data"]["dataset"],
                 "recipe": recipe["name"],
-                "network": _describe_network(record["network"]),
+                "network": describe_network(record["network"]),
                 "epochs": epochs,
                 "seed": record["seed"],
                 "MAE": test.get("mae"),
@@ -54,7 +54,7 @@ def list_runs(folder=None):
     return pd.DataFrame(rows).dropna(axis="columns", how="all")
 
 
-def _describe_network(network):
+def describe_network(network):
     """Name an architecture, its stages if it has some, and in which parts it differs from the released network."""
     stages = f" ({','.join(map(str, network['stages']))})" if "stages" in network else ""
     changed = [f", {part}={network[part]}" for part, value in RELEASED.items() if network.get(part, value) != value]
@@ -82,7 +82,7 @@ def compare_runs(folder=None):
                 # The whole recipe decides what belongs together, its name is only what it is called.
                 "key": json.dumps([record[name] for name in PLAN], sort_keys=True),
                 "data": record["data"]["dataset"],
-                "network": _describe_network(record["network"]),
+                "network": describe_network(record["network"]),
                 "recipe": record["recipe"]["name"],
                 "start": "random" if init is None else re.sub(r"-\d+$", "", init["name"]),
                 "MAE": test["mae"],

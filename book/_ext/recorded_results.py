@@ -1,9 +1,9 @@
 """Let prose pages say {{ results_table }} or {{ ledger_sizes }}: tables of recorded results, as of build time."""
 
-from ssrlib import ledger, scoreboard, status
+from ssrlib import cards, ledger, scoreboard, status
 from ssrlib.backend import import_keras
 
-TABLES = {"results_table": scoreboard.results_table} | ledger.TABLES | status.TABLES
+TABLES = {"results_table": scoreboard.results_table} | ledger.TABLES | cards.TABLES | status.TABLES
 
 
 def setup(app):
