@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parents[1]
 PINS = Path(__file__).with_name("colab.txt")
 TABLE = ROOT / "_build" / "colab.txt"
@@ -38,7 +40,7 @@ def make_environment(folder, interpreter):
 def installed(python):
     """Map the installed packages to their versions."""
     listing = run(python, "-m", "pip", "list", "--format", "json", stdout=subprocess.PIPE)
-    return {package["name"]: package["version"] for package in json.loads(listing.stdout)}
+    return {canonicalize_name(package["name"]): package["version"] for package in json.loads(listing.stdout)}
 
 
 def first_cell(path):
@@ -73,7 +75,13 @@ def execute(python, path, environment):
 
 
 def changes(before, after):
-    """Say in one line each what the first cell did to the packages beside adding its own."""
+    """Say in one line each what the first cell did to the packages beside adding its own.
+
+    >>> list(changes({"numpy": "2.1.3", "six": "1.17"}, {"numpy": "2.4.0", "six": "1.17", "ssrlib": "0.1.0"}))
+    ['numpy: 2.1.3 became 2.4.0']
+    >>> list(changes({"six": "1.17"}, {"ssrlib": "0.1.0", "dlib": "20.0"}))
+    ['dlib: not there became 20.0', 'six: 1.17 became not there']
+    """
     for name in sorted(before.keys() | after.keys() - BROUGHT):
         if before.get(name) != after.get(name):
             yield f"{name}: {before.get(name, 'not there')} became {after.get(name, 'not there')}"
@@ -95,7 +103,7 @@ def main(interpreter="python3.13"):
         scratch = Path(scratch)
         python = make_environment(scratch / "environment", interpreter)
         before = installed(python)
-        say(f"{len(before)} of Colab's packages; of other versions or names:")
+        say(f"{len(before)} packages as on Colab, but for:")
         for pin in PINS.read_text(encoding="utf-8").splitlines():
             if "  # " in pin:
                 say(f"  {pin}")

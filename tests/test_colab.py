@@ -1,11 +1,19 @@
-"""Colab, played by a module of the same name: Drive outlives the machine, the GPU is missing, data sets are fetched."""
+"""Colab, played by a module of the same name: Drive outlives the machine, the GPU is missing, data sets are fetched.
 
+`make contract` runs the notebooks on Colab's packages, which are listed in colab.txt.
+"""
+
+import re
 import sys
 import types
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 from conftest import touch
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from test_house import PROJECT
 from test_training import RECIPE, assert_same_run, bright_faces, interrupt
 
 from ssrlib import checkpoints, colab, downloads, notebook, provenance, training
@@ -163,3 +171,21 @@ def test_what_no_program_can_fetch_is_to_be_put_on_drive(machines, monkeypatch, 
     with pytest.raises(ValueError, match=r"cannot be fetched by a program\. .*%env SSRNET_DATA=.*drive/MyDrive/"):
         notebook.start()
     assert fetched == []
+
+
+PIN = re.compile(r"^([\w.-]+)==(\S+)$", flags=re.MULTILINE)  # those with a comment are not Colab's
+PINS = {
+    canonicalize_name(name): version for name, version in PIN.findall(Path(__file__).with_name("colab.txt").read_text())
+}
+
+
+def test_colabs_packages_are_those_of_a_listing_from_there(shared):
+    listing = PIN.findall((shared / "colab" / "pip-freeze-gpu-2026-08-19.txt").read_text())
+    assert PINS.items() <= {(canonicalize_name(name), version) for name, version in listing}
+
+
+@pytest.mark.parametrize("line", PROJECT["dependencies"])
+def test_what_the_package_asks_for_colab_has(line):
+    wanted = Requirement(line)
+    if wanted.name != "face-recognition-models":
+        assert wanted.specifier.contains(PINS[canonicalize_name(wanted.name)])
