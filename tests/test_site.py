@@ -132,7 +132,8 @@ def check_print(tab):
         assert not beside.is_visible()
     assert tab.locator(".bd-article-container").bounding_box()["width"] > 0.9 * PAPER["width"]
     assert tab.evaluate(TOO_WIDE) == 0
-    # Paper does not scroll.
+    # Paper does not scroll, and nothing on it unfolds.
+    assert tab.locator("article details:not([open])").count() == 0
     assert tab.evaluate(CUT_OFF, ["hidden", "clip", "auto", "scroll"]) == []
 
 
