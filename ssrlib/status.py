@@ -127,16 +127,14 @@ def record_versions():
     Returns
     -------
     str
-        A Markdown table with a row for each code version and set of libraries; a record of quotations only, such as the
-        paper's numbers, has none.
+        A Markdown list of definitions with an item for each code version and set of libraries; a record of quotations
+        only, such as the paper's numbers, has none.
     """
-    made = []
+    made = {}
     for file in sorted(records.results_folder().glob("*/*.json")):
         if file.name in (records.RUN_FILE, "about.json") and "code" in (record := json.loads(file.read_text())):
-            made.append((f"`{record['code']}`", name_versions(record["versions"]), f"`{file.parent.name}`"))
-    table = pd.DataFrame(made, columns=["code", "made with", "records"])
-    joined = table.groupby(["code", "made with"], sort=False)["records"].agg(", ".join).reset_index()
-    return _markdown(joined[["records", "code", "made with"]].to_numpy(), ["records", "code", "made with"])
+            made.setdefault((record["code"], name_versions(record["versions"])), []).append(f"`{file.parent.name}`")
+    return "\n\n".join(f"{', '.join(names)}\n: `{code}`, {versions}" for (code, versions), names in made.items())
 
 
 def _markdown(rows, columns):

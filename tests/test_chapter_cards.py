@@ -38,7 +38,7 @@ def test_a_card_lists_what_is_known():
     assert chapter_cards.describe(metadata, None, execution, {"numpy": "2.4.6", "cffi": "1"}) == [
         ("Read before", ["notebooks/a"]),
         ("Data", "drawn faces"),
-        ("Last run", "9 March 2026, 62 s, with NumPy 2.4.6"),
+        ("Last run", "9 March 2026 in 62 s, with NumPy 2.4.6"),
     ]
     failed = chapter_cards.describe(metadata, "9 s", execution | {"succeeded": False}, {})
     assert [name for name, _ in failed] == ["Read before", "Data", "Takes"]

@@ -47,7 +47,7 @@ def describe(metadata, takes, execution, versions):
         rows.append(("Takes", takes))
     if execution and execution["succeeded"]:
         day = datetime.datetime.fromtimestamp(execution["mtime"], datetime.UTC)
-        last = f"{day.day} {day:%B %Y}, {status.duration(execution['runtime'])}, with {status.name_versions(versions)}"
+        last = f"{day.day} {day:%B %Y} in {status.duration(execution['runtime'])}, with {status.name_versions(versions)}"
         rows.append(("Last run", last))
     return rows
 
