@@ -55,7 +55,6 @@ def provide_dataset(name, root=None):
         As `downloads.fetch` does.
     """
     info, root = datasets.find_dataset(name), Path(DATA if root is None else root)
-    root.mkdir(parents=True, exist_ok=True)
     try:
         datasets.list_pictures(info.name, root)
     except (ValueError, FileNotFoundError):

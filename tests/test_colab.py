@@ -170,7 +170,7 @@ def test_what_no_program_can_fetch_is_to_be_put_on_drive(machines, monkeypatch, 
     monkeypatch.setenv("SSRNET_DATASET", "morph2")
     with pytest.raises(ValueError, match=r"cannot be fetched by a program\. .*%env SSRNET_DATA=.*drive/MyDrive/"):
         notebook.start()
-    assert fetched == []
+    assert fetched == [] and not colab.DATA.exists()
 
 
 PIN = re.compile(r"^([\w.-]+)==(\S+)$", flags=re.MULTILINE)  # those with a comment are not Colab's
