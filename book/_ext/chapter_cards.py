@@ -47,8 +47,8 @@ def describe(metadata, takes, execution, versions):
         rows.append(("Takes", takes))
     if execution and execution["succeeded"]:
         day = datetime.datetime.fromtimestamp(execution["mtime"], datetime.UTC)
-        last = f"{day.day} {day:%B %Y} in {status.duration(execution['runtime'])}, with {status.name_versions(versions)}"
-        rows.append(("Last run", last))
+        took = status.duration(execution["runtime"])
+        rows.append(("Last run", f"{day.day} {day:%B %Y} in {took}, with {status.name_versions(versions)}"))
     return rows
 
 
