@@ -154,6 +154,14 @@ def test_pictures_say_what_they_show(page):
 
 
 @every_page
+def test_page_is_light(page):
+    """What `lighten` takes out is not there, and nothing in the head keeps a reader waiting but style sheets."""
+    assert not parsed(page).select('article img[src^="data:"]')
+    assert not parsed(page).select('script[type$="widget-state+json"]')
+    assert not parsed(page).select("head script[src]:not([defer], [async], [type=module])")
+
+
+@every_page
 def test_links_lead_somewhere(page):
     for link in parsed(page).find_all("a", href=True):
         target = urllib.parse.urlsplit(link["href"])
