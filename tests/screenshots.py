@@ -6,6 +6,23 @@ from tqdm import tqdm
 FOLDER = browser.SITE.parent / "screenshots"
 
 
+TRY = "book/try.html"
+
+
+def picture_samples(address, chromium):
+    """Picture the page that estimates with a drawn face and the astronaut found, at a desk and on a phone."""
+    for reader, options in browser.READERS.items():
+        tab = chromium.new_page(**options)
+        tab.goto(address + TRY, wait_until="networkidle")
+        for name in ("Drawn face 2", "An astronaut"):
+            tab.get_by_role("button", name=name).click()
+            tab.locator("#try > p.answer", has_text="Estimated age").wait_for()
+            tab.locator("#try fieldset", has_text="stage 3").wait_for()
+            file = f"try-{name.split()[1]}-{reader.split(',')[0]}.png"
+            tab.screenshot(path=FOLDER / file, full_page=True)
+        tab.close()
+
+
 def main():
     if not browser.PAGES:
         raise SystemExit("The book is not built: run `make book` before.")
@@ -20,6 +37,8 @@ def main():
                 name = page.removesuffix(".html").replace("/", "-")
                 tab.screenshot(path=FOLDER / f"{name}-{place}-{scheme}.png", full_page=True)
                 tab.close()
+        if TRY in browser.PAGES:
+            picture_samples(address, chromium)
     print(f"{len(browser.PAGES) * len(kinds)} pictures in {FOLDER.relative_to(browser.SITE.parents[1])}")
 
 
