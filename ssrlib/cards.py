@@ -58,7 +58,7 @@ def identity(name):
         f"{record['processor']}",
         "terms": "; ".join(f"{source}: {terms}" for source, terms in _terms(name).items()),
     }
-    return _markdown(["", "`" + name + "`"], rows.items())
+    return _markdown(["property", "`" + name + "`"], rows.items())
 
 
 def contract(name):
