@@ -60,7 +60,7 @@ def ask_page(paths):
     import try_page
 
     with tempfile.TemporaryDirectory() as folder:
-        site = try_page.copy_modules(Path(folder))
+        site = try_page.copy_static(Path(folder))
         try_page.write_assets(site / "try")
         (site / "index.html").write_text("<!doctype html>")
         for number, path in enumerate(paths):

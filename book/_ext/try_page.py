@@ -111,14 +111,43 @@ def write_assets(folder):
     write_samples(folder)
 
 
-def copy_modules(folder):
-    """Copy the scripts of the book into a folder, for tests and measurements without a built book; gives the folder."""
-    static = Path(__file__).parents[1] / "_static"
-    for script in static.rglob("*.mjs"):
-        target = folder / script.relative_to(static)
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(script, target)
-    return folder
+def copy_static(folder):
+    """Copy what the pages load into a folder, for tests and measurements without a built book; gives the folder."""
+    return Path(shutil.copytree(Path(__file__).parents[1] / "_static", folder, dirs_exist_ok=True))
+
+
+def crop_table():
+    """Say in a Markdown table what the page's crop costs, as recorded by `benchmarks/page_crop.py`."""
+    table, about = records.read_table("page_crop")
+    rows = [(row.crop, f"{row.mae:.2f}", f"{row.bias:+.2f}", f"{row.ca5:.3f}") for row in table.itertuples()]
+    low, high = about["page_minus_ssrlib"]
+    return (
+        f"{write_markdown(('Crop', 'MAE (years)', 'Bias (years)', 'CA(5)'), rows)}\n\n"
+        f"Measured on {about['faces']}, out of {about['pictures']}. The first two rows differ by {low:+.2f} to "
+        f"{high:+.2f} years (95 % interval). The page's {LEVEL:.0%} interval held {about['coverage']:.1%} of the ages."
+    )
+
+
+def runtimes_table():
+    """Compare in a Markdown table what can run the network in a browser, as recorded by `benchmarks/runtimes.py`."""
+    table, about = records.read_table("runtimes")
+    rows = [
+        (
+            row.runtime,
+            f"{row.bytes / 1000:,.0f}",
+            f"{row.median_ms:.1f}",
+            f"{row.fastest_ms:.1f}",
+            f"{row.largest_difference:.5f}",
+        )
+        for row in table.itertuples()
+    ]
+    heads = ("Runtime", "kB over the wire", "ms, median", "ms, fastest", "off Keras by at most (years)")
+    return f"{write_markdown(heads, rows)}\n\nMeasured in Chromium on {about['cores']} cores of a {about['processor']}."
+
+
+def write_markdown(heads, rows):
+    lines = [heads, ["---"] + ["--:"] * (len(heads) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def setup(app):
@@ -126,5 +155,10 @@ def setup(app):
         if exception is None and app.builder.format == "html":
             write_assets(Path(app.outdir, "_static", "try"))
 
+    def substitute(app, config):
+        tables = {"try_crop": crop_table(), "try_runtimes": runtimes_table()}
+        config.myst_substitutions = config.myst_substitutions | tables
+
+    app.connect("config-inited", substitute)
     app.connect("build-finished", write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
