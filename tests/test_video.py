@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from ssrlib import __main__ as cli
-from ssrlib import alignment, video, weights
-from ssrlib.tracking import Track, Tracker
+from ssrlib import alignment, records, video, weights
+from ssrlib.tracking import SMOOTHING, Track, Tracker
 
 FRAMES, RATE = 12, 10.0
 
@@ -169,3 +169,12 @@ def test_predict_on_a_film_from_a_shell(film, tmp_path, capsys):
 def test_a_film_stands_alone_and_needs_a_name_for_the_new_one(arguments, capsys):
     assert cli.main(["predict", "drawn", *arguments]) == 1
     assert "stands alone" in capsys.readouterr().err
+
+
+def test_the_recorded_film_agrees_with_itself():
+    table, _ = records.read_table("video")
+    assert np.allclose(table["faces_per_second"], table["faces"] / table["seconds"], rtol=1e-4)
+    for (every, _), rows in records.read_predictions("video").groupby(["every", "face"]):
+        assert len(rows) == table.loc[table["every"] == every, "frames"].iloc[0]
+        weights = np.exp(-(rows["second"].max() - rows["second"]) / SMOOTHING)
+        assert rows["smoothed"].iloc[-1] == pytest.approx((weights * rows["answer"]).sum() / weights.sum(), abs=0.02)
