@@ -149,6 +149,7 @@ TABLES = {
     "executions": executions,
     "executed_with": executed_with,
     "record_versions": record_versions,
+    "timed_notebooks": lambda: str(len(_column("notebook"))),
     "recording_cores": lambda: str(records.read_table("executions")[1]["cores"]),
     "all_notebooks_time": lambda: duration(_column("seconds").sum()),
     "all_notebooks_memory": lambda: memory(_column("peak_mb").max()),

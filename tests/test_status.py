@@ -34,6 +34,7 @@ def test_executions_add_up(executions):
         ["`01_two`", "120 s", "1.5 GB", "2.0", "2026-01-03"],
         ["one after the other", "2.5 minutes", "1.5 GB", status.NONE, status.NONE],
     ]
+    assert status.TABLES["timed_notebooks"]() == "2"
     assert status.TABLES["all_notebooks_time"]() == "2.5 minutes"
     assert status.TABLES["all_notebooks_memory"]() == "1.5 GB"
 
