@@ -10,7 +10,7 @@ const FINEST = 16;
 
 export const apply = ({ a, b, x, y }, u, v) => [a * u - b * v + x, b * u + a * v + y];
 
-export function then(first, second) {
+export function compose(first, second) {
   const [x, y] = apply(second, first.x, first.y);
   return { a: second.a * first.a - second.b * first.b, b: second.b * first.a + second.a * first.b, x, y };
 }
@@ -73,10 +73,10 @@ export function align(picture, box, arithmetic, step, margin) {
     const scale = PATCH / SIZE;
     const back = { a: scale * cos, b: scale * sin, x: 0, y: 0 };
     const [u, v] = apply(back, SIZE / 2, SIZE / 2);
-    crop = then(patch, invert({ ...back, x: PATCH * x - u, y: PATCH * y - v }));
+    crop = compose(patch, invert({ ...back, x: PATCH * x - u, y: PATCH * y - v }));
     const zoom = (PATCH * (1 + 2 * margin)) / (SIZE * (1 + 2 * PATCH_MARGIN));
     const shift = (PATCH - zoom * SIZE) / 2;
-    patch = then(crop, { a: zoom, b: 0, x: shift, y: shift });
+    patch = compose(crop, { a: zoom, b: 0, x: shift, y: shift });
   }
   return crop;
 }
