@@ -1,4 +1,4 @@
-"""The package from a shell: datasets, download, preprocess, train, evaluate, predict, runs."""
+"""The package from a shell: datasets, download, preprocess, train, evaluate, predict, export, runs."""
 
 import argparse
 import json
@@ -141,6 +141,24 @@ def predict(parsed):
     return 0
 
 
+def export_weights(parsed):
+    """Write a network to a LiteRT or ONNX file that runs without Keras, once it answers as Keras does."""
+    import_keras()
+    import numpy as np
+
+    from ssrlib import export
+
+    faces = None
+    if parsed.calibrate:
+        faces = crops.load_crops(parsed.calibrate).split("train").images
+        count = min(len(faces), export.CALIBRATION_FACES)
+        faces = faces[np.random.default_rng(0).choice(len(faces), count, replace=False)]
+    report = export.export(parsed.weights, parsed.out, parsed.format, parsed.quantize, faces)
+    print(f"{parsed.out}: {report['bytes']:,} bytes")
+    print(f"from Keras on {report['faces']} faces: {report['mean']:.2g} on average, {report['largest']:.2g} at most")
+    return 0
+
+
 def list_runs(parsed):
     """Print the table of recorded runs."""
     from ssrlib import scoreboard
@@ -231,6 +249,13 @@ def _parser():
     sub.add_argument("--csv", metavar="FILE", help="also write a table")
     sub.add_argument("--out", metavar="FILM.mp4", help="of a film: the new one, with boxes and smoothed answers")
     sub.add_argument("--every", type=int, default=1, metavar="N", help="of a film: find faces in each N-th frame")
+
+    sub = add(export_weights, "export")
+    sub.add_argument("weights", metavar="WEIGHTS", help="name of a recorded run, its folder, or a weights file")
+    sub.add_argument("--format", required=True, choices=("litert", "onnx"))
+    sub.add_argument("--quantize", choices=("float16", "int8"), help="bits of the weights; default 32")
+    sub.add_argument("--calibrate", metavar="FILE.npz", help="crops from 'preprocess'; default: drawn faces")
+    sub.add_argument("--out", required=True, metavar="FILE", help="FILE.tflite or FILE.onnx")
 
     add(list_runs, "runs")
     return parser
