@@ -44,7 +44,8 @@ def gradient_features(patches):
     squares = across**2 + down**2
     strongest = squares.argmax(axis=3, keepdims=True)
     across, down, squares = (np.take_along_axis(part, strongest, 3)[..., 0] for part in (across, down, squares))
-    direction = np.round(np.arctan2(down, across) / (2 * np.pi) * DIRECTIONS).astype(int) % DIRECTIONS
+    # Straight up and straight down lie midway between two directions and go to the first.
+    direction = np.ceil(np.arctan2(down, across) / (2 * np.pi) * DIRECTIONS - 0.5).astype(int) % DIRECTIONS
     count = SIDE // CELL
     places = (np.arange(1, SIDE - 1) + 0.5) / CELL - 0.5
     shares = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(count))).astype(np.float32)

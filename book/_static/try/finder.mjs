@@ -6,9 +6,9 @@ const FEATURES = 31;
 const SHRINK = 5 / 6; // from one size of the picture to the next
 const LEAST = 64; // pixels
 const EPSILON = 1e-4;
-// Nine directions; with their opposites they make 18.
-const DX = Float64Array.from({ length: 9 }, (_, i) => Math.cos((i * Math.PI) / 9));
-const DY = Float64Array.from({ length: 9 }, (_, i) => Math.sin((i * Math.PI) / 9));
+// Nine directions, 20 degrees apart; with their opposites they make 18. dlib's digits: what lies midway goes to the first.
+const DX = [1, 0.9397, 0.766, 0.5, 0.1736, -0.1736, -0.5, -0.766, -0.9397];
+const DY = [0, 0.342, 0.6428, 0.866, 0.9848, 0.9848, 0.866, 0.6428, 0.342];
 
 /** Scale a picture { data, width, height } of RGBA bytes, with the corners' pixels in place, as dlib does. */
 export function resize(picture, width, height) {

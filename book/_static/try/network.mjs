@@ -7,7 +7,7 @@ const STAGES = [
   { block: 1, pool: 4 },
   { block: 0, pool: 8 },
 ];
-const relu = (value) => Math.max(value, 0);
+const relu = (value) => (value > 0 ? value : 0);
 
 export class Network {
   /** Takes the arithmetic, the settings in model.json and all weights, one after the other. */
@@ -39,17 +39,18 @@ export class Network {
     let map = image;
     for (let block = 1; block <= 4; block++) {
       map = arithmetic.convolve(map, this.layers[`${name}_conv_${block}`]);
-      const values = arithmetic.numbers.subarray(map.first, map.first + map.width * map.height * map.channels);
-      if (name === "x") values.forEach((value, i) => (values[i] = value > 0 ? value : 0));
+      if (name === "x") this.#activate(map, relu);
       if (block < 4) map = this.#pool(map, 2, name);
       // The largest tanh is the tanh of the largest: pooling first leaves a quarter of them to compute.
-      if (name === "s") {
-        const pooled = arithmetic.numbers.subarray(map.first, map.first + map.width * map.height * map.channels);
-        pooled.forEach((value, i) => (pooled[i] = Math.tanh(value)));
-      }
+      if (name === "s") this.#activate(map, Math.tanh);
       levels.push(map);
     }
     return levels;
+  }
+
+  #activate({ first, width, height, channels }, activate) {
+    const { numbers } = this.arithmetic;
+    for (let i = first; i < first + width * height * channels; i++) numbers[i] = activate(numbers[i]);
   }
 
   /** Means in stream x, largest values in stream s; rows and columns that fill no square are dropped. */
@@ -63,7 +64,8 @@ export class Network {
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++)
         for (let channel = 0; channel < channels; channel++) {
-          let [sum, largest] = [0, -Infinity];
+          let sum = 0;
+          let largest = -Infinity;
           for (let j = 0; j < size; j++)
             for (let i = 0; i < size; i++) {
               const value = numbers[map.first + ((y * size + j) * map.width + x * size + i) * channels + channel];
