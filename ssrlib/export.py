@@ -78,7 +78,9 @@ def export(weights, path, format, quantize=None, faces=None):
         round_weights(lean, faces[::2])
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, silent_stderr():
         made = Path(folder) / path.name
-        (_write_litert if format == "litert" else _write_onnx)(lean, made, quantize)
+        # The converters report on every stream there is, whatever they are asked for.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            (_write_litert if format == "litert" else _write_onnx)(lean, made, quantize)
         _attach_contract(made, _contract(weights, model, crop, record, format, quantize))
         answers = ExportedNetwork(made).predict(faces[1::2])
         report = {"bytes": made.stat().st_size} | deviation(answers, model.predict(faces[1::2], verbose=0))
@@ -234,9 +236,7 @@ def _write_litert(model, path, quantize):
         from ai_edge_quantizer import quantizer, recipe
 
         rounding = quantizer.Quantizer(str(path), recipe.dynamic_wi8_afp32())
-        with contextlib.redirect_stderr(io.StringIO()):  # one of its progress bars cannot be switched off
-            rounded = rounding.quantize(enable_progress_bar=False, enable_progress_report=False)
-        path.write_bytes(rounded.quantized_model)
+        path.write_bytes(rounding.quantize(enable_progress_bar=False, enable_progress_report=False).quantized_model)
     slim = flatbuffer_utils.read_model(str(path))
     flatbuffer_utils.strip_strings(slim)  # tensors' names are a tenth of the file
     flatbuffer_utils.write_model(slim, str(path))
