@@ -41,6 +41,19 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium for the tests of one module: while one runs, nothing else can start an event loop."""
+    from browser import find_chromium, start_chromium
+
+    try:
+        find_chromium()
+    except FileNotFoundError as error:
+        skip_unless_required("SSRNET_REQUIRE_SITE", str(error))
+    with start_chromium() as started:
+        yield started
+
+
 def touch(folder: Path, *names: str) -> Path:
     """Make empty files: whoever lists pictures may not open one."""
     for name in names:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import find_chromium, serve, start_chromium
+from browser import serve
 from bs4 import BeautifulSoup
-from conftest import ROOT, skip_unless_required
+from conftest import ROOT
 
 matplotlib.use("Agg")
 
@@ -66,16 +66,6 @@ def address(bundles, tmp_path_factory):
         (folder / "notebooks" / f"{kind}.html").write_text(PAGE.format(bundle["text/html"]), encoding="utf-8")
     with serve(folder) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        find_chromium()
-    except FileNotFoundError as error:
-        skip_unless_required("SSRNET_REQUIRE_SITE", str(error))
-    with start_chromium() as started:
-        yield started
 
 
 @pytest.fixture

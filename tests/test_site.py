@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from browser import PAGES, READERS, SITE, find_chromium, serve, start_chromium
+from browser import PAGES, READERS, SITE, serve
 from bs4 import BeautifulSoup
 from conftest import ROOT, skip_unless_required
 
@@ -50,16 +50,6 @@ def parsed(page: str) -> BeautifulSoup:
 def address():
     with serve() as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        find_chromium()
-    except FileNotFoundError as error:
-        skip_unless_required("SSRNET_REQUIRE_SITE", str(error))
-    with start_chromium() as started:
-        yield started
 
 
 @pytest.fixture

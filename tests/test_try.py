@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import find_chromium, serve, start_chromium
-from conftest import ROOT, skip_unless_required
+from browser import serve
+from conftest import ROOT
 from PIL import Image
 from skimage import data
 
@@ -57,16 +57,6 @@ def site(tmp_path_factory):
 def address(site):
     with serve(site) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        find_chromium()
-    except FileNotFoundError as error:
-        skip_unless_required("SSRNET_REQUIRE_SITE", str(error))
-    with start_chromium() as started:
-        yield started
 
 
 @pytest.fixture
