@@ -2,9 +2,11 @@
 
 import ast
 import symtable
+import sys
 
 import matplotlib.pyplot as plt
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from test_notebooks import NOTEBOOKS, code_cells, is_solution
 
@@ -42,45 +44,42 @@ def names_in(tree):
 
 
 def needed(cells):
-    """Choose of a list of sources, from the last one backwards, those that the last one rests on."""
+    """Choose of (source, is a solution) all solutions and the cells before that they rest on."""
     chosen, missing = [], set()
-    for source in reversed(cells):
+    for source, solves in reversed(cells):
         given, read = names(source)
-        if not chosen or given & missing:
+        if solves or given & missing:
             chosen.insert(0, source)
             missing = missing - given | read
     return chosen
 
 
-def sources(name):
-    """List a notebook's code as plain Python, each with whether it is a solution."""
-    plain = InteractiveShell.instance().input_transformer_manager.transform_cell
-    return [(plain(cell.source), is_solution(cell)) for cell in code_cells(name)]
+def test_solutions_get_the_cells_that_they_rest_on():
+    first = ["import a.b", "x = a.b", "y = 0", "[x for x in y]", "x[0] = 1", "def f():\n    return x", "z = 1"]
+    solution, between, last = "z = 0\nz += f()\nfor y in range(z):\n    print(y)", "w = z\nv = 2", "assert w"
+    cells = [*((source, False) for source in first), (solution, True), (between, False), (last, True), ("v", False)]
+    rested_on = [source for source in first if source not in ("y = 0", "[x for x in y]", "z = 1")]
+    assert needed(cells) == [*rested_on, solution, between, last]
 
 
-def solutions():
-    for name in NOTEBOOKS:
-        cells = sources(name)
-        for number, end in enumerate((i for i, (_, solves) in enumerate(cells, 1) if solves), start=1):
-            yield pytest.param([source for source, _ in cells[:end]], id=f"{name}-{number}")
-
-
-def test_a_solution_gets_the_cells_that_it_rests_on():
-    rests_on = ["import a.b", "x = a.b", "x[0] = 1", "def f():\n    return x"]
-    does_not = ["y = 0", "[x for x in y]", "z = 1"]
-    solution = "z = 0\nz += f()\nfor y in range(z):\n    print(y)"
-    cells = [*rests_on[:2], *does_not, *rests_on[2:], solution]
-    assert needed(cells) == [*rests_on, solution]
+@pytest.fixture
+def shell():
+    """IPython as a kernel has it; it puts itself in the place of the module __main__, which others need."""
+    main = sys.modules["__main__"]
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+    sys.modules["__main__"] = main
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cells", list(solutions()))
-def test_a_solution_holds(cells, monkeypatch):
-    """On the rung "small", as the book is built; a chapter's earlier cells run only if a solution reads from them."""
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_solutions_hold(name, shell, monkeypatch):
+    """On the rung "small", as the book is built; a chapter's other cells run only if a solution reads from them."""
     for variable in ("SSRNET_RUNG", "SSRNET_DATASET", "SSRNET_DATA"):
         monkeypatch.delenv(variable, raising=False)
-    shell = InteractiveShell.instance()
-    shell.reset(new_session=False)
-    for source in needed(cells):
+    plain = TransformerManager().transform_cell
+    cells = needed([(plain(cell.source), is_solution(cell)) for cell in code_cells(name)])
+    assert cells, "no exercise of this chapter has a solution in code"
+    for source in cells:
         shell.run_cell(source).raise_error()
     plt.close("all")
