@@ -34,7 +34,7 @@ def explore(draw, values, label, start=0):
         Position of the slider at first.
     """
     frames, descriptions = zip(*(_render(*draw(value)) for value in values), strict=True)
-    picture = ipywidgets.Image(value=frames[start], format="png", alt=descriptions[start])
+    picture = ipywidgets.Image(value=frames[start], format="png")
     options = [(str(value), number) for number, value in enumerate(values)]
     slider = ipywidgets.SelectionSlider(options=options, value=start, description=label)
 
