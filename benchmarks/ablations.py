@@ -29,6 +29,8 @@ AVERAGE = 0.99  # the recipe's 0.999 would still remember the start after so few
 BASE = "SSR-Net (3,3,3)"
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
+MOBILENET = {"architecture": "mobilenet", "start": "megaage_mobilenet_0.25", "heads": "kept"}
+DENSENET = {"architecture": "densenet", "start": "megaage_densenet_19", "heads": "kept"}
 # Variants, and with how many seeds each is trained.
 QUESTIONS = {
     "base": {BASE: ({}, 3)},
@@ -65,7 +67,9 @@ QUESTIONS = {
     "rivals": {
         "plain regression": ({"architecture": "plain"}, 3),
         "DEX": ({"architecture": "dex"}, 3),
-        "MobileNet": ({"architecture": "mobilenet", "start": "megaage_mobilenet_0.25"}, 3),
+        "MobileNet": (MOBILENET, 3),
+        "MobileNet without dropout": (MOBILENET | {"dropout": 0.0}, 3),
+        "DenseNet without dropout": (DENSENET | {"dropout": 0.0}, 1),
         "C3AE": ({"architecture": "c3ae", "start": None}, 3),
     },
     "size": {f"{size} pixels": ({"crop": {"size": size}}, 1) for size in (40, 48, 96)},
@@ -142,8 +146,6 @@ def run_one(faces, weights, place, change, seed):
 
     start, share = change.pop("start", "megaage"), change.pop("share", 1.0)
     init = Path(weights) / f"{start}.h5" if (Path(weights) / f"{start}.h5").is_file() else start
-    if change.get("architecture") == "mobilenet":
-        change["heads"] = "kept"
     # As many steps for less data.
     recipe = find_recipe("modern", **{"epochs": round(EPOCHS / share), "weight_average": AVERAGE} | change)
     return train(take(faces, share, seed), recipe, place, seed, init)

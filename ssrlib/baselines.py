@@ -1,6 +1,7 @@
 """The networks SSR-Net is compared with: same input, same output, built by name (chapter 04)."""
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from ssrlib.network import SSRNet, fuse, stage_features, stream_levels
@@ -12,7 +13,7 @@ MOBILENET_BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *
 DENSENET_EPSILON = 1.1e-5  # of the authors' DenseNet; everything else has Keras's 1e-3
 
 
-def MobileNet(alpha=0.25, image_size=64, batch_norm_momentum=0.99, name="mobilenet"):
+def MobileNet(alpha=0.25, image_size=64, batch_norm_momentum=0.99, dropout=0.2, name="mobilenet"):
     """Build the authors' MobileNet baseline: MobileNet v1 with a small regression head.
 
     Parameters
@@ -21,7 +22,7 @@ def MobileNet(alpha=0.25, image_size=64, batch_norm_momentum=0.99, name="mobilen
         Width of the network as a share of the full one; the authors use 0.25 and 0.5.
     image_size : int
         Side of the input in pixels, at least 32.
-    batch_norm_momentum : float
+    batch_norm_momentum, dropout : float
         See `network.SSRNet`.
     name : str
 
@@ -61,12 +62,12 @@ def MobileNet(alpha=0.25, image_size=64, batch_norm_momentum=0.99, name="mobilen
         pointwise = layers.Conv2D(int(filters * alpha), 1, use_bias=False, name=f"conv_pw_{number}")
         features = norm_relu6(pointwise(features), pointwise.name)
     features = layers.Conv2D(20, 1, activation="relu", name="reduce")(features)
-    features = layers.Dropout(0.2, name="drop")(layers.Flatten(name="flatten")(features))
+    features = layers.Dropout(dropout, name="drop")(layers.Flatten(name="flatten")(features))
     features = layers.Dense(32, activation="relu", name="features")(features)
     return keras.Model(image, layers.Dense(1, dtype="float32", name="prediction")(features), name=name)
 
 
-def DenseNet(depth=19, image_size=64, batch_norm_momentum=0.99, name="densenet"):
+def DenseNet(depth=19, image_size=64, batch_norm_momentum=0.99, dropout=0.2, name="densenet"):
     """Build the authors' DenseNet baseline: three blocks without bottlenecks that grow by 12 channels a layer.
 
     Parameters
@@ -75,7 +76,7 @@ def DenseNet(depth=19, image_size=64, batch_norm_momentum=0.99, name="densenet")
         Number of layers, 3 n + 4 for n convolutions a block; the authors use 13 and 19.
     image_size : int
         Side of the input in pixels, at least 4.
-    batch_norm_momentum : float
+    batch_norm_momentum, dropout : float
         See `network.SSRNet`.
     name : str
 
@@ -113,18 +114,23 @@ def DenseNet(depth=19, image_size=64, batch_norm_momentum=0.99, name="densenet")
     features = _norm_relu(features, batch_norm_momentum, "last", DENSENET_EPSILON)
     features = layers.GlobalAveragePooling2D(name="pool")(features)
     features = layers.Dense(128, activation="relu", name="hidden")(features)
-    features = layers.Dense(32, activation="relu", name="features")(layers.Dropout(0.2, name="drop")(features))
+    features = layers.Dense(32, activation="relu", name="features")(layers.Dropout(dropout, name="drop")(features))
     return keras.Model(image, layers.Dense(1, dtype="float32", name="prediction")(features), name=name)
 
 
-def PlainRegression(image_size=64, batch_norm_momentum=0.99, name="plain"):
+def PlainRegression(image_size=64, value_range=101, batch_norm_momentum=0.99, dropout=0.2, name="plain"):
     """Build the plainest rival: SSR-Net's own trunk and a hidden layer of eight, which gives about its size, to an age.
+
+    As in SSR-Net, what the layers compute is a share of V: at the same learning rate, years would be learned a hundred
+    times as slowly.
 
     Parameters
     ----------
     image_size : int
         Side of the input in pixels, at least 38.
-    batch_norm_momentum : float
+    value_range : float
+        V in years.
+    batch_norm_momentum, dropout : float
         See `network.SSRNet`.
     name : str
 
@@ -139,11 +145,12 @@ def PlainRegression(image_size=64, batch_norm_momentum=0.99, name="plain"):
     41053
     """
     image = keras.Input((image_size, image_size, 3), name="image")
-    hidden = layers.Dense(8, activation="relu", name="hidden")(_trunk(image, batch_norm_momentum))
-    return keras.Model(image, layers.Dense(1, dtype="float32", name="prediction")(hidden), name=name)
+    hidden = layers.Dense(8, activation="relu", name="hidden")(_trunk(image, batch_norm_momentum, dropout))
+    share = layers.Dense(1, dtype="float32", name="share")(hidden)
+    return keras.Model(image, layers.Rescaling(value_range, dtype="float32", name="prediction")(share), name=name)
 
 
-def DEX(bins=101, image_size=64, value_range=101, batch_norm_momentum=0.99, name="dex"):
+def DEX(bins=101, image_size=64, value_range=101, batch_norm_momentum=0.99, dropout=0.2, name="dex"):
     """Build DEX's output on SSR-Net's own trunk: a softmax over the years, and its expectation (equation 2).
 
     Parameters
@@ -154,7 +161,7 @@ def DEX(bins=101, image_size=64, value_range=101, batch_norm_momentum=0.99, name
         Side of the input in pixels, at least 38.
     value_range : float
         V in years.
-    batch_norm_momentum : float
+    batch_norm_momentum, dropout : float
         See `network.SSRNet`.
     name : str
 
@@ -173,7 +180,7 @@ def DEX(bins=101, image_size=64, value_range=101, batch_norm_momentum=0.99, name
     72757
     """
     image = keras.Input((image_size, image_size, 3), name="image")
-    p = layers.Dense(bins, activation="softmax", dtype="float32", name="p")(_trunk(image, batch_norm_momentum))
+    p = layers.Dense(bins, activation="softmax", dtype="float32", name="p")(_trunk(image, batch_norm_momentum, dropout))
     return keras.Model(image, SoftStagewiseRegression(value_range, name="prediction")([(p,)]), name=name)
 
 
@@ -229,7 +236,10 @@ def C3AE(image_size=64, batch_norm_momentum=0.99, name="c3ae"):
     features = layers.Conv2D(32, 1, name="context")(layers.Concatenate(name="join")(seen))
     features = layers.Flatten(name="flatten")(features)
     p = layers.Dense(12, activation="softmax", dtype="float32", name="p")(features)
-    return keras.Model(image, layers.Dense(1, dtype="float32", name="prediction")(p), name=name)
+    # Untrained, the answer is the mean of the points: from weights around 0 it would take epochs to get near any age.
+    points = keras.initializers.Constant(10.0 * np.arange(12)[:, None])
+    age = layers.Dense(1, kernel_initializer=points, dtype="float32", name="prediction")(p)
+    return keras.Model(image, age, name=name)
 
 
 ARCHITECTURES = {
@@ -269,11 +279,11 @@ def build_network(architecture, **arguments):
         raise ValueError(f"The network '{architecture}' cannot be built: {error}.") from error
 
 
-def _trunk(image, momentum):
+def _trunk(image, momentum, dropout):
     """Multiply SSR-Net's streams at its three levels and join the results to one vector."""
     levels = stream_levels(image, batch_norm_momentum=momentum)
     vectors = [fuse(stage_features(levels, block, f"level_{block}"), f"level_{block}_product") for block in (4, 2, 1)]
-    return layers.Dropout(0.2, name="drop")(layers.Concatenate(name="join")(vectors))
+    return layers.Dropout(dropout, name="drop")(layers.Concatenate(name="join")(vectors))
 
 
 def _norm_relu(features, momentum, name, epsilon=1e-3):

@@ -13,7 +13,14 @@ from ssrlib import records
 # The weights that a user should take, one for each kind of faces.
 SHIPPED = ("asian", "utkface", "faces", "drawn")
 # The parts of the released network that a run may change.
-RELEASED = {"lambda_index": 1, "lambda_width": 1, "streams": "xs", "fusion": "product", "p_activation": "relu"}
+RELEASED = {
+    "lambda_index": 1,
+    "lambda_width": 1,
+    "streams": "xs",
+    "fusion": "product",
+    "p_activation": "relu",
+    "dropout": 0.2,
+}
 PLAN = ("recipe", "network", "crop", "data", "teachers")  # what runs have in common that differ in the seed only
 
 

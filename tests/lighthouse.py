@@ -1,8 +1,12 @@
-"""Lighthouse's scores of three pages of the built book, at a desk with a line of 10 Mbit/s; fails under 90 of 100.
+"""Lighthouse's scores of three pages of the built book, at a desk and on a slow phone; fails under 90 of 100.
+
+The desk has a line of 10 Mbit/s, the phone one of 1.6 Mbit/s and a quarter of this machine's speed. As that speed goes
+up and down with whatever else runs here, the phone's performance may fall to 80.
 
 npm puts Lighthouse into a temporary folder; npm itself, with Node 18.16 or newer, and Chromium must be there.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -15,7 +19,9 @@ import pandas as pd
 VERSION = "12.2.3"  # the next major one wants Node 22
 PAGES = ["book/intro.html", "notebooks/00_quickstart.html", "notebooks/02_stagewise.html"]
 SCORES = ["performance", "accessibility", "best-practices"]
+DEVICES = {"desk": ["--preset=desktop"], "phone": []}
 LEAST = 90
+LEAST_ON_PHONE = 80  # of performance
 MOST_KILOBYTES = 1000  # of the first page
 
 
@@ -26,11 +32,11 @@ def install(folder: Path) -> Path:
     return folder / "node_modules" / ".bin" / "lighthouse"
 
 
-def audit(program: Path, url: str) -> dict:
+def audit(program: Path, url: str, device: str) -> dict:
     """Give scores (0..100), kilobytes over the wire and seconds until the first contentful paint."""
     flags = [
         "--quiet",
-        "--preset=desktop",
+        *DEVICES[device],
         "--output=json",
         f"--only-categories={','.join(SCORES)}",
         "--no-enable-error-reporting",
@@ -51,10 +57,15 @@ def main():
         raise SystemExit("The book is not built: run `make book` before.")
     with tempfile.TemporaryDirectory() as folder, browser.serve() as address:
         program = install(Path(folder))
-        table = pd.DataFrame({page: audit(program, address + page) for page in PAGES}).T
+        pairs = itertools.product(PAGES, DEVICES)
+        table = pd.DataFrame({(page, device): audit(program, address + page, device) for page, device in pairs}).T
     print(table.to_string(float_format="{:g}".format))
-    failures = [f"{name} of {page}: {table.loc[page, name]:.0f}, less than {LEAST}"
-                for page in PAGES for name in SCORES if table.loc[page, name] < LEAST]  # fmt: skip
+    failures = []
+    for (page, device), row in table.iterrows():
+        for name in SCORES:
+            least = LEAST_ON_PHONE if (name, device) == ("performance", "phone") else LEAST
+            if row[name] < least:
+                failures.append(f"{name} of {page}, {device}: {row[name]:.0f}, less than {least}")
     if table["kilobytes"].iloc[0] > MOST_KILOBYTES:
         failures.append(f"{PAGES[0]} takes more than {MOST_KILOBYTES} kB")
     if failures:
