@@ -61,6 +61,30 @@ def test_dex_is_the_expectation_over_its_bins():
     np.testing.assert_allclose(ages[:, 0], p @ (10.0 * np.arange(11)), rtol=1e-4)
 
 
+def test_c3ae_begins_as_the_expectation_over_its_points():
+    model = C3AE()
+    opened = keras.Model(model.input, [model.output, model.get_layer("p").output])
+    ages, p = opened.predict(pictures(), verbose=0)
+    np.testing.assert_allclose(ages[:, 0], p @ (10.0 * np.arange(12)), rtol=1e-4)
+
+
+def test_the_plain_regression_answers_in_units_of_the_range():
+    years, decades = PlainRegression(), PlainRegression(value_range=10.1)
+    decades.set_weights(years.get_weights())
+    ages = years.predict(pictures(), verbose=0)
+    np.testing.assert_allclose(ages, 10 * decades.predict(pictures(), verbose=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["mobilenet", "densenet", "plain", "dex"])
+def test_without_dropout_only_the_norms_train_differently(architecture):
+    for rate in (0.0, 0.5):
+        model = build_network(architecture, dropout=rate)
+        for layer in model.layers:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+        trained, asked = model(pictures(), training=True), model(pictures(), training=False)
+        assert np.allclose(trained, asked, rtol=1e-4, atol=0) == (rate == 0)
+
+
 def test_c3ae_sees_the_middle_three_times():
     model = C3AE()
     sides = [layer.height for layer in model.layers if isinstance(layer, keras.layers.CenterCrop)]
