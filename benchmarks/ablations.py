@@ -175,9 +175,11 @@ if __name__ == "__main__":
     rows = []
     for question, variant, change, seed in plan():
         place = folder_of(folder, question, variant, seed)
-        if not chosen or question in chosen:
+        finished = (place / records.RUN_FILE).is_file()
+        if not finished and (not chosen or question in chosen):
             run_one(load_faces(file, pictures, change.pop("crop", {}), folder), weights, place, change, seed)
-        if (place / records.RUN_FILE).is_file():
+            finished = True
+        if finished:
             row = {"question": question, "variant": variant, "seed": seed} | measure(records.read_run(place))
             rows.append(row)
             print(*row.values(), flush=True)

@@ -211,6 +211,15 @@ def test_scores_of_all_weights_follow_from_their_predictions():
         assert scores == pytest.approx({name: row[name] for name in scores}, abs=0.005), row["weights"]
 
 
+def test_the_shift_by_dropout_is_that_of_the_networks_in_the_cross_table():
+    shift, about = records.read_table("dropout_shift")
+    cross = records.read_table("cross")[0].query("tested_on == @about['dataset']").set_index("weights")
+    assert about["faces"] == cross["n"].iloc[0]
+    for row in shift.to_dict("records"):
+        known = cross.loc[row["weights"], ["mae", "bias"]]
+        assert [row["mae"], row["bias"]] == pytest.approx(known.tolist(), abs=1e-4), row["weights"]
+
+
 def test_runs_are_told_apart_by_their_names():
     names = [*RUNS, *AUTHORS_WEIGHTS, *(path.parent.name for path in (ROOT / "results").glob("*/about.json"))]
     assert len({name.lower() for name in names}) == len(names)
