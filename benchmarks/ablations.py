@@ -70,7 +70,7 @@ QUESTIONS = {
         "MobileNet": (MOBILENET, 3),
         "MobileNet without dropout": (MOBILENET | {"dropout": 0.0}, 3),
         "DenseNet without dropout": (DENSENET | {"dropout": 0.0}, 1),
-        "C3AE": ({"architecture": "c3ae", "start": None}, 3),
+        "C3AE": ({"architecture": "c3ae", "start": None}, 1),
     },
     "size": {f"{size} pixels": ({"crop": {"size": size}}, 1) for size in (40, 48, 96)},
     "margin": {f"margin {margin}": ({"crop": {"margin": margin}}, 1) for margin in (0.0, 0.2, 0.6, 0.8, 1.0)},
