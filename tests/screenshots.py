@@ -34,6 +34,8 @@ def main():
             for place, options, scheme in kinds:
                 tab = chromium.new_page(**options | {"color_scheme": scheme})
                 tab.goto(address + page, wait_until="networkidle")
+                tab.eval_on_selector_all("img[loading=lazy]", "images => images.forEach(i => i.loading = 'eager')")
+                tab.wait_for_load_state("networkidle")
                 name = page.removesuffix(".html").replace("/", "-")
                 tab.screenshot(path=FOLDER / f"{name}-{place}-{scheme}.png", full_page=True)
                 tab.close()

@@ -17,7 +17,7 @@ export function contributions({ stages, value_range, division_floor }) {
 /** A slider for one output of a head; its stage stands above it already. */
 function head(label, value, least, most, change) {
   const short = label.replace(/^stage \d+, /, "");
-  return slider({ label, short, value, least, most, step: 0.01, write: (x) => x.toFixed(2), change });
+  return slider({ label, short, value, least, most, step: 0.01, write: (x) => number(x, 2), change });
 }
 
 /** One stage: a bar for each bin at the years a weight of 1 would add, its height the weight. */

@@ -10,7 +10,8 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
-export const number = (value, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits) : "not finite");
+export const number = (value, digits = 1) =>
+  Number.isFinite(value) ? value.toFixed(digits).replace(/^-(?=[0.]+$)/, "") : "not finite"; // "-0.0" is 0.0
 
 export const signed = (value, digits = 1) => (value > 0 ? "+" : "") + number(value, digits).replace("-", "−");
 
