@@ -36,7 +36,13 @@ def names_of(statement):
         scope = inner.pop()
         inner += scope.get_children()
         read |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
-    return given, read
+    # Since Python 3.12 the table of a statement holds the variables of its comprehensions, too.
+    targets = [node.target for node in ast.walk(statement) if isinstance(node, ast.comprehension)]
+    own = {id(node) for target in targets for node in ast.walk(target)}
+    stored = {node.id for node in ast.walk(statement)
+              if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in own}  # fmt: skip
+    inside = set().union(*map(names_in, targets)) - stored
+    return given - inside, read - inside
 
 
 def names_in(tree):
