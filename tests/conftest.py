@@ -7,6 +7,8 @@ import pytest
 # Before anything imports Keras or TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# JAX compiles for longer than a test computes; unoptimized code is ready in half the time.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 from ssrlib import records
 

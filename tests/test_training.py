@@ -161,13 +161,10 @@ training.train(*pickle.loads(Path(sys.argv[1]).read_bytes()))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["plain", "modern"])
-def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_run, tmp_path, monkeypatch):
+def test_a_killed_process_goes_on_as_if_nothing_had_happened(run, modern_run, tmp_path, monkeypatch):
+    """With all that a recipe can have; tests/test_colab.py has the plainer one."""
     out = tmp_path / "killed"
-    whole, job = {
-        "plain": (run, (bright_faces(), RECIPE, out, 4)),
-        "modern": (modern_run, (bright_faces(), MODERN, out, 4, None, [run.folder])),
-    }[kind]
+    job = (bright_faces(), MODERN, out, 4, None, [run.folder])
     (tmp_path / "job").write_bytes(pickle.dumps(job))
     command = [sys.executable, "-c", KILLED, str(tmp_path / "job")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -190,7 +187,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_happened(kind, run, modern_r
         with pytest.raises(KeyboardInterrupt):
             train(*job)
     assert epochs == [2], "only the third epoch was missing"
-    assert_same_run(train(*job), whole)
+    assert_same_run(train(*job), modern_run)
     assert epochs == [2], "and now none"
     assert not (out / checkpoints.CHECKPOINT_FILE).exists()
 
@@ -214,9 +211,8 @@ def test_two_devices_learn_what_one_does(tmp_path):
     recipe = replace(RECIPE, batch_norm_momentum=0.5)
     (tmp_path / "job").write_bytes(pickle.dumps((bright_faces(123), recipe, str(tmp_path / "run"))))
     for count in ("1", "2"):
-        environment = os.environ | {
-            "KERAS_BACKEND": "jax", "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"
-        }  # fmt: skip
+        flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={count}"
+        environment = os.environ | {"KERAS_BACKEND": "jax", "XLA_FLAGS": flags}
         command = [sys.executable, "-c", TWO_DEVICES, str(tmp_path / "job"), count]
         subprocess.run(command, env=environment, check=True, capture_output=True)
     one, two = (records.read_run(tmp_path / f"run{count}") for count in "12")
