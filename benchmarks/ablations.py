@@ -30,34 +30,33 @@ BASE = "SSR-Net (3,3,3)"
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
 MOBILENET = {"architecture": "mobilenet", "start": "megaage_mobilenet_0.25", "heads": "kept"}
-DENSENET = {"architecture": "densenet", "start": "megaage_densenet_19", "heads": "kept"}
 # Variants, and with how many seeds each is trained.
 QUESTIONS = {
     "base": {BASE: ({}, 3)},
     "dynamic range": {
-        "bins neither move nor stretch": (NO_SHIFTS, 3),
+        "bins neither move nor stretch": (NO_SHIFTS, 6),
         "softmax": ({"p_activation": "softmax"}, 3),
-        "softmax, bins neither move nor stretch": ({"p_activation": "softmax"} | NO_SHIFTS, 3),
-        "bins do not move": ({"lambda_index": 0.0}, 1),
-        "bins do not stretch": ({"lambda_width": 0.0}, 1),
-        "a quarter of the dynamic range": ({"lambda_index": 0.25, "lambda_width": 0.25}, 1),
-        "half of the dynamic range": ({"lambda_index": 0.5, "lambda_width": 0.5}, 1),
-        "three quarters of the dynamic range": ({"lambda_index": 0.75, "lambda_width": 0.75}, 1),
-        "released division": ({"division_floor": 0.0}, 1),
+        "softmax, bins neither move nor stretch": ({"p_activation": "softmax"} | NO_SHIFTS, 6),
+        "bins do not move": ({"lambda_index": 0.0}, 3),
+        "bins do not stretch": ({"lambda_width": 0.0}, 3),
+        "a quarter of the dynamic range": ({"lambda_index": 0.25, "lambda_width": 0.25}, 3),
+        "half of the dynamic range": ({"lambda_index": 0.5, "lambda_width": 0.5}, 3),
+        "three quarters of the dynamic range": ({"lambda_index": 0.75, "lambda_width": 0.75}, 3),
+        "released division": ({"division_floor": 0.0}, 3),
     },
     "stages": {
         "one stage of 27": ({"stages": (27,)}, 3),
         "one stage of 101": ({"stages": (101,)}, 3),
-        "(5,5,5)": ({"stages": (5, 5, 5)}, 1),
-        "(9,3)": ({"stages": (9, 3)}, 1),
-        "(2,2,2,2)": ({"stages": (2, 2, 2, 2)}, 1),
+        "(5,5,5)": ({"stages": (5, 5, 5)}, 3),
+        "(9,3)": ({"stages": (9, 3)}, 3),
+        "(2,2,2,2)": ({"stages": (2, 2, 2, 2)}, 3),
     },
     "streams": {
         "ReLU stream only": ({"streams": "x"}, 3),
         "tanh stream only": ({"streams": "s"}, 3),
         "sum instead of product": ({"fusion": "sum"}, 3),
     },
-    "data": {f"{share:.0%} of the training faces": ({"share": share}, 1) for share in (0.05, 0.1, 0.25, 0.5)},
+    "data": {f"{share:.0%} of the training faces": ({"share": share}, 3) for share in (0.05, 0.1, 0.25, 0.5)},
     "start": {
         "random": ({"start": None}, 3),
         "IMDB": ({"start": "imdb"}, 3),
@@ -69,28 +68,40 @@ QUESTIONS = {
         "DEX": ({"architecture": "dex"}, 3),
         "MobileNet": (MOBILENET, 3),
         "MobileNet without dropout": (MOBILENET | {"dropout": 0.0}, 3),
-        "DenseNet without dropout": (DENSENET | {"dropout": 0.0}, 1),
-        "C3AE": ({"architecture": "c3ae", "start": None}, 1),
+        "C3AE": ({"architecture": "c3ae", "start": None}, 3),
     },
-    "size": {f"{size} pixels": ({"crop": {"size": size}}, 1) for size in (40, 48, 96)},
-    "margin": {f"margin {margin}": ({"crop": {"margin": margin}}, 1) for margin in (0.0, 0.2, 0.6, 0.8, 1.0)},
+    "size": {f"{size} pixels": ({"crop": {"size": size}}, 3) for size in (40, 48, 96)},
+    "margin": {f"margin {margin}": ({"crop": {"margin": margin}}, 3) for margin in (0.0, 0.2, 0.6, 0.8, 1.0)},
     "alignment": {
-        "68 landmarks": ({"crop": {"landmarks": 68}}, 1),
-        "the detector's box": ({"crop": {"landmarks": 0}}, 1),
-        "the whole picture": ({"crop": asdict(alignment.WHOLE_PICTURE)}, 1),
+        "68 landmarks": ({"crop": {"landmarks": 68}}, 3),
+        "the detector's box": ({"crop": {"landmarks": 0}}, 3),
+        "the whole picture": ({"crop": asdict(alignment.WHOLE_PICTURE)}, 3),
     },
     "loss": {
-        "squared error": ({"loss": "mean_squared_error"}, 1),
-        "Huber": ({"loss": "huber"}, 1),
-        "with a distribution": ({"distribution": 0.2}, 1),
+        "squared error": ({"loss": "mean_squared_error"}, 3),
+        "Huber": ({"loss": "huber"}, 3),
+        "with a distribution": ({"distribution": 0.2}, 3),
     },
     "augmentation": {
-        "no flip": ({"flip": 0.0}, 1),
-        "no rotation": ({"rotation": 0.0}, 1),
-        "no shear": ({"shear": 0.0}, 1),
-        "no shift": ({"shift": 0.0}, 1),
-        "no zoom": ({"zoom": 0.0}, 1),
-        "none": ({"flip": 0.0, "chance": 0.0}, 1),
+        "no flip": ({"flip": 0.0}, 3),
+        "no rotation": ({"rotation": 0.0}, 3),
+        "no shear": ({"shear": 0.0}, 3),
+        "no shift": ({"shift": 0.0}, 3),
+        "no zoom": ({"zoom": 0.0}, 3),
+        "none": ({"flip": 0.0, "chance": 0.0}, 3),
+    },
+    "recipe": {
+        "heads of the initial weights": ({"heads": "kept"}, 3),
+        "no leak": ({"leak": 0.0}, 3),
+        "the authors' augmentation": ({"rotation": 20.0, "shift": 0.2, "zoom": 0.2}, 3),
+        "always a little": ({"chance": 1.0, "rotation": 5.0, "shift": 0.03, "zoom": 0.06, "shear": 0.05}, 3),
+        "erasing": ({"erasing": 0.25}, 3),
+        "brightness and contrast": ({"brightness": 0.1, "contrast": 0.2}, 3),
+        "twice the learning rate": ({"learning_rate": 0.004}, 3),
+        "half the learning rate": ({"learning_rate": 0.001}, 3),
+        "no averaging of weights": ({"weight_average": 0.0}, 3),
+        "weight decay": ({"weight_decay": 0.05}, 3),
+        "32 bits": ({"precision": "float32"}, 3),
     },
     "lambdas": {
         f"bins move by {index:g}, stretch by {width:g}": ({"lambda_index": index, "lambda_width": width}, 1)
@@ -98,7 +109,7 @@ QUESTIONS = {
         for width in LAMBDAS
         if index != width and {index, width} != {0, 1}  # these stand under "dynamic range"
     },
-    "range": {"V = 80": ({"value_range": 80}, 1), "V = 120": ({"value_range": 120}, 1)},
+    "range": {"V = 80": ({"value_range": 80}, 3), "V = 120": ({"value_range": 120}, 3)},
 }
 
 
