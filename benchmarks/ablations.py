@@ -91,6 +91,7 @@ QUESTIONS = {
         "none": ({"flip": 0.0, "chance": 0.0}, 3),
     },
     "recipe": {
+        "no dropout": ({"dropout": 0.0}, 3),
         "heads of the initial weights": ({"heads": "kept"}, 3),
         "no leak": ({"leak": 0.0}, 3),
         "the authors' augmentation": ({"rotation": 20.0, "shift": 0.2, "zoom": 0.2}, 3),
