@@ -184,6 +184,8 @@ if __name__ == "__main__":
     import_keras()
 
     file, pictures, weights, folder, *chosen = sys.argv[1:]
+    if unknown := set(chosen) - QUESTIONS.keys():
+        sys.exit(f"There is no question called '{min(unknown)}'; use {', '.join(QUESTIONS)}.")
     rows = []
     for question, variant, change, seed in plan():
         place = folder_of(folder, question, variant, seed)

@@ -57,11 +57,8 @@ def measure(weights, file, folder, repeats):
     train, test = faces.split("train"), faces.split("test")
     chosen = np.random.default_rng(0).choice(len(train), CALIBRATION, replace=False)
     model, _, _ = load_model(weights)
-    runs, sizes = (
-        {("HDF5", "float32", "Keras"): model.predict_on_batch},
-        {"float32": find_weights(weights).stat().st_size},
-    )
-    sizes = {("HDF5", "float32"): sizes["float32"]}
+    runs = {("HDF5", "float32", "Keras"): model.predict_on_batch}
+    sizes = {("HDF5", "float32"): find_weights(weights).stat().st_size}
     for format, suffix in export.SUFFIXES.items():
         for precision in ("float32", "float16", "int8"):
             path = Path(folder) / f"{weights}-{precision}{suffix}"

@@ -154,7 +154,6 @@ if __name__ == "__main__":
     from ssrlib import records
 
     features, targets = collect([argument.split("=", 1) for argument in sys.argv[1:]])
-    learned = np.arange(len(targets)) < 0.9 * len(targets)
     random = np.random.default_rng(0)
     faces = random.permutation(len(targets) // JITTERS)
     learned = np.isin(np.arange(len(targets)) // JITTERS, faces[: int(0.9 * len(faces))])

@@ -7,6 +7,7 @@ whether there is exactly one face, once for the landmarks, and once more on the 
 folder the pictures are drawn faces. Records results/preprocessing.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -64,6 +65,7 @@ def scaling(root):
     jobs.CHUNK = 50
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
+            os.environ["SSRNET_CACHE"] = folder  # so that none finds what another has scanned
             start = time.perf_counter()
             made = crops.prepare_crops(name, root, Path(folder) / "faces.npz", limit=4 * PICTURES, workers=workers)
             seconds = time.perf_counter() - start

@@ -8,9 +8,9 @@ import time
 from dataclasses import fields, replace
 from pathlib import Path
 
-from ssrlib import alignment, crops, datasets
+from ssrlib import alignment, crops, datasets, finding
 from ssrlib.backend import import_keras
-from ssrlib.pictures import PICTURE_SUFFIXES, read_picture
+from ssrlib.pictures import read_picture
 
 
 def main(arguments=None):
@@ -22,7 +22,8 @@ def main(arguments=None):
         print(f"ssrlib: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("ssrlib: stopped; the same command goes on where this one was.", file=sys.stderr)
+        goes_on = parsed.command in (preprocess, train, evaluate, download)
+        print("ssrlib: stopped" + "; the same command goes on where this one was" * goes_on + ".", file=sys.stderr)
         return 130
 
 
@@ -75,15 +76,17 @@ def evaluate(parsed):
     """Measure a network on a data set, from the pictures as they are."""
     started = time.perf_counter()
     import_keras()
+    import numpy as np
+
     from ssrlib import targets, weights
 
     model, crop, record = weights.load_model(parsed.weights)
-    target = record.get("recipe", {}).get("target", "age")
+    target = targets.target_of(record)
     faces = crops.prepare_crops(
         parsed.dataset, parsed.root, crop=crop, split=parsed.split, limit=parsed.limit, workers=parsed.workers
     )
     _report_unusable(faces)
-    faces = faces.choose(targets.labels(faces.table, target)[:, 0] >= 0)
+    faces = faces.choose(np.isfinite(targets.labels(faces.table, target)[:, 0]))
     answers = targets.answers(model.predict(faces.images, batch_size=256, verbose=0), record)
     numbers = targets.summarize(target, answers, targets.labels(faces.table, target))
     failed, rejected = len(faces.unusable), len(faces.rejects)
@@ -114,20 +117,20 @@ def predict(parsed):
     if parsed.out or any(map(video.is_film, parsed.pictures)):
         return _predict_film(parsed)
     model, crop, record = weights.load_model(parsed.weights)
-    target = record.get("recipe", {}).get("target", "age")
+    target = targets.target_of(record)
     rows, images = [], []
     for path in _picture_paths(parsed.pictures):
         try:
             picture = read_picture(path)
-            faces = alignment.usable_faces(picture, crop)
+            found = [(face, alignment.crop_at(picture, face, crop)) for face in alignment.usable_faces(picture, crop)]
         except FileNotFoundError:
             print(f"{path}: there is no such file", file=sys.stderr)
             continue
         except (ValueError, OSError) as error:
             print(f"{path}: {error}", file=sys.stderr)
             continue
-        for face in faces:
-            images.append(alignment.crop_at(picture, face, crop))
+        for face, image in found:
+            images.append(image)
             rows.append({"picture": str(path), **{name: round(value, 1) for name, value in face._asdict().items()}})
     if not rows:
         raise ValueError("None of the pictures holds a usable face.")
@@ -288,7 +291,7 @@ def _picture_paths(arguments):
         if not argument.is_dir():
             yield argument
             continue
-        found = sorted(path for path in argument.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+        found = finding.walk(argument, finding.ANY_PICTURE)
         if not found:
             print(f"{argument}: no picture in this folder", file=sys.stderr)
         yield from found
@@ -300,7 +303,7 @@ def _report_unusable(made):
 
 
 def _predict_film(parsed):
-    from ssrlib import records, video, weights
+    from ssrlib import records, targets, video, weights
 
     if parsed.out is None or len(parsed.pictures) > 1 or not video.is_film(parsed.pictures[0]):
         raise ValueError("A film, or a camera's number, stands alone, and --out says where the new film goes.")
@@ -309,7 +312,7 @@ def _predict_film(parsed):
     if parsed.csv:
         records.write_atomically(Path(parsed.csv), film.table.to_csv(index=False).encode())
     for face, rows in film.table.groupby("face"):
-        answer = _in_words(rows["answer"].mean(), record.get("recipe", {}).get("target", "age"))
+        answer = _in_words(rows["answer"].mean(), targets.target_of(record))
         first, last = rows["second"].iloc[[0, -1]]
         print(f"face {face}: {answer}, seen from second {first:.1f} to {last:.1f}")
     print(f"{parsed.out}: {film.frames:,} frames, {len(film.table) / film.seconds:.1f} faces a second")

@@ -128,6 +128,24 @@ def is_authors_file(path):
 
 
 def fetch_authors(name):
+    """Fetch weights that the authors released, or find them in the cache folder.
+
+    Parameters
+    ----------
+    name : str
+        One of `AUTHORS_WEIGHTS`.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If they released none by that name.
+    ConnectionError
+        If the file cannot be fetched.
+    """
     if name not in AUTHORS_WEIGHTS:
         known = ", ".join(AUTHORS_WEIGHTS)
         raise FileNotFoundError(

@@ -37,6 +37,11 @@ def list_devices():
     return keras.distribution.list_devices()
 
 
+def jit_compile():
+    """Say what Keras's `compile` is to be told: TensorFlow cannot compile the warp with XLA, which JAX needs."""
+    return False if import_keras().backend.backend() == "tensorflow" else "auto"
+
+
 @contextlib.contextmanager
 def silent_stderr():
     """Hide what libraries below Python print on the standard error stream."""

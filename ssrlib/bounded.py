@@ -5,6 +5,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ssrlib import synthetic
+from ssrlib.backend import jit_compile
 from ssrlib.network import SSRNet, enliven_heads
 
 
@@ -81,7 +82,7 @@ def learn_bounded(images, values, low, high, start=None, epochs=6, seed=0):
     model = keras.Model(network.input, network.output + low)
     steps = -(-len(images) // 50) * epochs
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=0.002, warmup_steps=steps // 20)
-    model.compile(keras.optimizers.Adam(schedule), loss="mean_absolute_error", jit_compile=False)
+    model.compile(keras.optimizers.Adam(schedule), loss="mean_absolute_error", jit_compile=jit_compile())
     with tqdm(total=epochs, unit="epoch") as progress:
         done = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress.update())
         model.fit(images, values, batch_size=50, epochs=epochs, verbose=0, callbacks=[done])

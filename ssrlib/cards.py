@@ -58,13 +58,13 @@ def identity(name):
         f"{record['processor']}",
         "terms": "; ".join(f"{source}: {terms}" for source, terms in _terms(name).items()),
     }
-    return _markdown(["property", "`" + name + "`"], rows.items())
+    return scoreboard.markdown_table(["property", "`" + name + "`"], rows.items())
 
 
 def contract(name):
     """Tabulate the crop that a run's weights want, field by field as `alignment.Crop` has it."""
     crop = records.read_run(name).record["crop"]
-    return _markdown(["field", "value"], [[f"`{field}`", str(value)] for field, value in crop.items()])
+    return scoreboard.markdown_table(["field", "value"], [[f"`{field}`", str(value)] for field, value in crop.items()])
 
 
 def scores(name):
@@ -98,7 +98,7 @@ def scores(name):
                     cells[-1] = NONE  # a probability is calibrated over both answers or not at all
                 rows.append([kind if kind == "everybody" else f"{kind}: {value}", f"{len(group):,}", *cells])
     head = ["MAE (years)", "bias", "CA(5)"] if by_age else ["accuracy", "calibration error"]
-    return _markdown(["test faces", "number", *head], rows)
+    return scoreboard.markdown_table(["test faces", "number", *head], rows)
 
 
 def interval(name):
@@ -175,10 +175,6 @@ def _terms(name):
     for used in filter(None, [record["init"], *record["teachers"]]):
         terms |= _terms(used["name"])
     return terms
-
-
-def _markdown(columns, rows):
-    return "\n".join("| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows))
 
 
 TABLES = {f"card_{name}": partial(identity, name) for name in CARDS}

@@ -15,17 +15,25 @@ def save_checkpoint(trainer, path, key, history):
     trainer.save_weights(temporary)
     with h5py.File(temporary, "a") as file:
         file.attrs["key"], file.attrs["history"] = key, json.dumps(history)
-        file.attrs["random"] = np.stack([keras.ops.convert_to_numpy(state) for state in _random_states(trainer)])
+        file.attrs["random"] = np.array([keras.ops.convert_to_numpy(state) for state in _random_states(trainer)])
     temporary.replace(path)
 
 
 def load_checkpoint(trainer, path, key):
-    """Restore a checkpoint of the same run and return its history; without one, an empty history."""
+    """Restore a checkpoint of the same run and return its history; without one, an empty history.
+
+    Raises
+    ------
+    FileExistsError
+        If it belongs to another run, whose work would be lost.
+    """
     if not path.is_file():
         return []
     with h5py.File(path) as file:
         if file.attrs["key"] != key:
-            return []
+            raise FileExistsError(
+                f"'{path.parent}' holds an unfinished run of something else; choose another folder or remove it."
+            )
         history, states = json.loads(file.attrs["history"]), file.attrs["random"]
     trainer.load_weights(path)
     for variable, state in zip(_random_states(trainer), states, strict=True):

@@ -1,5 +1,6 @@
 """Which listed files cannot or must not be used: the missing, the broken, copies, and copies whose ages disagree."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,12 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ssrlib import jobs
-from ssrlib.pictures import decode
+from ssrlib import jobs, pictures
 
 SIDE = 32  # pixels of the small grey picture by which two files are compared
 SAME = 0.85  # least correlation of the fine detail of two copies
@@ -56,7 +55,7 @@ def clean_table(table, workers=None):
 def scan_pictures(paths, workers=None):
     """Read every file once: is it a picture, and what would its copies have in common with it?
 
-    The answer is kept in the cache folder until a file's size or time of change is another.
+    The answer is kept in the cache folder until a file's size, permissions or time of change, or the code, is another.
 
     Parameters
     ----------
@@ -73,10 +72,12 @@ def scan_pictures(paths, workers=None):
     """
     if all(path.startswith("drawn:") for path in paths):
         return {name: values.copy() for name, values in _empty(len(paths)).items()}
-    key = hashlib.sha256(json.dumps([_state(path) for path in paths]).encode()).hexdigest()[:24]
-    file = jobs.cache_folder() / f"scan-{key}.npz"
+    key = hashlib.sha256(json.dumps([_state(path) for path in paths]).encode())
+    for module in (__file__, pictures.__file__):
+        key.update(Path(module).read_bytes())
+    file = jobs.cache_folder() / f"scan-{key.hexdigest()[:24]}.npz"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
+    with jobs.lock(file):
         if not file.is_file():
             partial = file.with_suffix("")
             chunks = []
@@ -178,10 +179,12 @@ def _scan_chunk(paths):
             continue
         try:
             content = Path(path).read_bytes()
-            grey = cv2.cvtColor(decode(content), cv2.COLOR_RGB2GRAY)
+            grey = cv2.cvtColor(pictures.decode(content), cv2.COLOR_RGB2GRAY)
         except FileNotFoundError:
             result["reason"][row] = "no such file"
         except (ValueError, OSError) as error:
+            if getattr(error, "errno", None) == errno.EIO:  # of the drive, not of the picture: this may pass
+                raise
             result["reason"][row], result["detail"][row] = "unreadable", _without_path(error)
         else:
             result["digest"][row] = hashlib.sha256(content).hexdigest()[:16]
@@ -209,4 +212,4 @@ def _state(path):
         status = os.stat(path)
     except OSError:
         return [path]
-    return [path, status.st_size, status.st_mtime_ns]
+    return [path, status.st_size, status.st_mtime_ns, status.st_ctime_ns]  # the last changes with the permissions

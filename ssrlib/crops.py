@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
 from ssrlib import alignment, cleaning, datasets, jobs
 from ssrlib.pictures import read_picture
@@ -111,6 +110,8 @@ def prepare_crops(name, root=None, out=None, crop=None, limit=None, split="all",
     ------
     ValueError
         If not a single picture holds a usable face, or for what `datasets.list_pictures` raises.
+    OSError
+        If the file would be a folder, or a picture that was there a moment ago can no longer be read.
     """
     name = datasets.find_dataset(name).name
     crop = default_crop(name) if crop is None else crop
@@ -124,14 +125,20 @@ def prepare_crops(name, root=None, out=None, crop=None, limit=None, split="all",
         raise ValueError(f"The data set {name} has no picture in the split '{split}'.")
     key = fingerprint(table, crop)
     out = Path(out) if out is not None else jobs.cache_folder() / f"{name}-{key[:16]}.npz"
+    if out.is_dir():
+        raise IsADirectoryError(f"'{out}' is a folder; name a file in it.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(out):
-        if out.is_file():
-            found = load_crops(out)
-            if found.record["fingerprint"] == key:
-                return found
-        _make(name, table, rejects, crop, key, out, workers)
-    return load_crops(out)
+    with jobs.lock(out):
+        found = load_crops(out) if out.is_file() else None
+        if found is None or found.record["fingerprint"] != key:
+            _make(name, table, rejects, crop, key, out, workers)
+            return load_crops(out)
+        # The crops are the same, but what could not be used may have changed since.
+        rejects = _join_rejects(rejects, found.rejects[found.rejects["name"].isin(table["name"])])
+        if not rejects.equals(found.rejects):
+            found = replace(found, rejects=rejects)
+            save_crops(found, out)
+        return found
 
 
 def join_crops(parts):
@@ -246,7 +253,7 @@ def _make(name, table, rejects, crop, key, out, workers):
     kept = table[found].drop(columns="path").reset_index(drop=True)
     kept[list(alignment.Face._fields)] = faces[found]
     failed = table.loc[~found, ["name", "split"]].assign(reason=reasons[~found], detail=details[~found])
-    rejects = pd.concat([rejects, failed]).sort_values("name", kind="stable", ignore_index=True)
+    rejects = _join_rejects(rejects, failed)
     images = (_read_array(chunk, "images")[kept] for chunk, kept in zip(chunks, _cut(found, chunks), strict=True))
     record = {"dataset": name, "crop": asdict(crop), "fingerprint": key}
     _write(out, images, (len(kept), crop.size, crop.size, 3), kept, rejects, record)
@@ -264,9 +271,14 @@ def _crop_chunk(paths, crop):
             reasons[row] = "no face"
         except alignment.SeveralFacesError as error:
             reasons[row], details[row] = "several faces", str(error)
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             reasons[row], details[row] = "unreadable", str(error)
     return {"images": images, "faces": faces, "reasons": reasons, "details": details}
+
+
+def _join_rejects(listed, cropped):
+    """Put together what was rejected before and while cropping."""
+    return pd.concat([listed, cropped]).sort_values("name", kind="stable", ignore_index=True).astype(str)
 
 
 def _claim(partial, key):
@@ -276,13 +288,6 @@ def _claim(partial, key):
         shutil.rmtree(partial)
     partial.mkdir(parents=True, exist_ok=True)
     owner.write_text(key)
-
-
-def _lock(out):
-    """Let one process at a time work on a file; the lock itself does not lie beside it."""
-    folder = jobs.cache_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16])
 
 
 def _cut(array, chunks):

@@ -67,7 +67,7 @@ def find_folder(info, root):
     ValueError
         If no root is given, or a folder holds not just one CSV file.
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder, or it holds another set of the same kind instead.
     """
     if not root:
         raise ValueError(f"Where is {info.name}? Give its folder with --root or SSRNET_DATA.")
@@ -77,7 +77,7 @@ def find_folder(info, root):
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder '{root}'; {info.name} was to be read from it.")
     if info.name == "csv":
-        files = [path for path in sorted(root.iterdir()) if path.suffix.lower() == ".csv"]
+        files = [path for path in sorted(root.iterdir()) if _is_list(path.name.lower())]
         if len(files) != 1:
             raise ValueError(f"The folder '{root}' holds {len(files)} CSV files; name one of them with --root.")
         return files[0]
@@ -207,10 +207,22 @@ def _plain(name):
 
 def _descend(info, folder):
     """Go down as long as there is a folder that is called like the set: archives often hold one in another."""
-    wanted = [_plain(name) for name in (*info.folders, info.name)]
     inner = {_plain(path.name): path for path in sorted(folder.iterdir(), reverse=True) if path.is_dir()}
-    named = next((inner[name] for name in wanted if name in inner), None)
-    return folder if named is None else _descend(info, named)
+    named = next((inner[name] for name in _folder_names(info) if name in inner), None)
+    if named is not None:
+        return _descend(info, named)
+    for other in DATASETS.values():
+        if other is not info and other.read is info.read and not inner.keys().isdisjoint(_folder_names(other)):
+            raise FileNotFoundError(f"The folder '{folder}' holds {other.name}, but no {info.name}.")
+    return folder
+
+
+def _folder_names(info):
+    return [_plain(name) for name in (*info.folders, info.name)]
+
+
+def _is_list(name):
+    return name.endswith(".csv") and not name.endswith(".rejects.csv") and not name.startswith(".")
 
 
 def _drawn_indexes(limit, split):

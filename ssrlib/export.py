@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ssrlib import crops, onnx_graph
+from ssrlib import crops, onnx_graph, targets
 from ssrlib.backend import silent_stderr
 from ssrlib.lean import lean_model, round_weights
 from ssrlib.weights import load_model
@@ -197,7 +197,7 @@ def _require(module):
 
 
 def _contract(weights, model, crop, record, format, quantize):
-    target = record.get("recipe", {}).get("target", "age")
+    target = targets.target_of(record)
     return {
         "format": format,
         "quantize": quantize or "float32",

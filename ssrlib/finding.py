@@ -56,6 +56,8 @@ def walk(folder, pattern):
     ------
     OSError
         If a folder may not be opened: what is in it must not be missed in silence.
+    ValueError
+        If a name is not UTF-8, which no table could hold.
     """
 
     def refuse(error):
@@ -70,6 +72,11 @@ def walk(folder, pattern):
         seen.add(real)
         folders.sort()
         found += [Path(where, name) for name in sorted(names) if pattern.fullmatch(name)]
+    for file in found:
+        try:
+            str(file).encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"The name of the file {str(file)!a} is not UTF-8; rename it.") from None
     return found
 
 

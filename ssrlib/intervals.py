@@ -58,7 +58,7 @@ def bootstrap_interval(values, level=0.95, resamples=RESAMPLES, seed=0):
         n_resamples=resamples,
         batch=_BATCH,
         method="percentile",
-        random_state=seed,
+        rng=seed,
     )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
@@ -101,7 +101,7 @@ def compare_errors(predictions, others, ages, level=0.95, resamples=RESAMPLES, s
         vectorized=True,
         n_resamples=resamples,
         batch=_BATCH,
-        random_state=seed,
+        rng=seed,
     )
     return {
         "n": differences.size,

@@ -1,6 +1,8 @@
 """Work through a long list in chunks, in several processes, so that a stopped job goes on where it was."""
 
+import hashlib
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
@@ -9,6 +11,7 @@ from threading import Thread
 
 import cv2
 import numpy as np
+from filelock import FileLock
 from tqdm import tqdm
 
 CHUNK = 250  # items; what a killed job loses at most, for each worker
@@ -17,6 +20,25 @@ CHUNK = 250  # items; what a killed job loses at most, for each worker
 def cache_folder():
     """Return the folder for what can be made again: `SSRNET_CACHE`, or `~/.cache/ssrlib`."""
     return Path(os.environ.get("SSRNET_CACHE", "~/.cache/ssrlib")).expanduser()
+
+
+def lock(path, timeout=-1):
+    """Let one process at a time work on a file or folder; the lock itself does not lie beside it.
+
+    Parameters
+    ----------
+    path : Path
+    timeout : float
+        Seconds to wait for another process, which then raise `filelock.Timeout`; by default for ever.
+
+    Returns
+    -------
+    filelock.FileLock
+        To be used in a `with`.
+    """
+    folder = cache_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16], timeout=timeout)
 
 
 def map_chunks(function, items, folder, workers=None, title=""):
@@ -86,6 +108,7 @@ def _map(function, jobs, workers):
 
 def _start_worker():
     cv2.setNumThreads(1)  # the processes share the cores already
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends them
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,5 +1,7 @@
 """Networks prepared for inference: batch norms folded, weights rounded to 8 bits, still in Keras (chapter 06)."""
 
+from collections import Counter
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -50,12 +52,16 @@ def lean_model(model):
 def fold_norms(model):
     """Move each batch norm that follows a convolution into its kernel and bias; what is left of it is the identity.
 
-    Both are linear, so that one does what the two did. The model is changed in place.
+    Both are linear, so that one does what the two did. Where something else reads the convolution, too, both stay. The
+    model is changed in place.
     """
     producers = {id(layer.output): layer for layer in model.layers}
+    readers = Counter(id(tensor) for layer in model.layers for tensor in keras.tree.flatten(layer.input))
     for norm in model.layers:
         conv = producers.get(id(norm.input)) if isinstance(norm, layers.BatchNormalization) else None
         if not isinstance(conv, layers.Conv2D) or conv.activation is not keras.activations.linear:
+            continue
+        if readers[id(norm.input)] > 1:
             continue
         gamma, beta, mean, variance = norm.get_weights()
         scale = gamma / np.sqrt(variance + norm.epsilon)

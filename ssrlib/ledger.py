@@ -53,7 +53,7 @@ def claim(dataset, measure):
     for name, cells in rows.items():
         cells = cells or {"SSR-Net": needs}
         table.append([name, *(cells.get(network, NONE) for network in LOGGED)])
-    return _markdown([measure, *LOGGED], table)
+    return scoreboard.markdown_table([measure, *LOGGED], table)
 
 
 def measured(dataset):
@@ -82,14 +82,14 @@ def measured(dataset):
         seeds = f", {run['seeds']} seeds" if run["seeds"] > 1 else ""
         name = f"our {run['network']}, `{run['recipe']}` from {run['start']}{seeds}"
         rows.append([name, *(_cell(run, measure) for measure in ("MAE", "CA(3)", "CA(5)"))])
-    return _markdown(["weights", "MAE", "CA(3)", "CA(5)"], rows)
+    return scoreboard.markdown_table(["weights", "MAE", "CA(3)", "CA(5)"], rows)
 
 
 def _logs():
     """List the validation error of the last and of the best epoch in the authors' logs, in years."""
     table = records.read_table("authors_histories")[0].groupby(["dataset", "network"])["val_mae"]
     ends = table.agg(["last", "min"]).reset_index()
-    return _markdown(
+    return scoreboard.markdown_table(
         ["data", "network", "last epoch", "best epoch"],
         [[dataset, network, f"{last:.2f}", f"{best:.2f}"] for dataset, network, last, best in ends.to_numpy()],
     )
@@ -106,7 +106,8 @@ def _sizes():
             [network, paper[network], f"{int(files[network]):,}", f"{parameters:,}", f"{multiply_adds / 1e6:.1f}"]
         )
     rows += [[network, size, NONE, NONE, NONE] for network, size in paper.items() if network not in LOGGED]
-    return _markdown(["network", "paper, MB", "authors' file, bytes", "parameters", "multiply-adds, millions"], rows)
+    columns = ["network", "paper, MB", "authors' file, bytes", "parameters", "multiply-adds, millions"]
+    return scoreboard.markdown_table(columns, rows)
 
 
 def _stage_sizes():
@@ -119,7 +120,7 @@ def _stage_sizes():
     networks |= {"plain regression": ("plain", {}), "DEX's output, 101 bins": ("dex", {})}
     rows = [[name, f"{count:,}", finest.get(name, NONE)] for name, (count, _) in _counted(networks).items()]
     orcnn = _quotations("parameters", source="figure 3")["ORCNN"]
-    return _markdown(
+    return scoreboard.markdown_table(
         ["network", "parameters", "finest bin, years"],
         [*rows, ["ORCNN (the paper's figure)", f"about {int(orcnn):,}", NONE]],
     )
@@ -140,7 +141,7 @@ def _dynamic_range():
             pair = [variant or about["base"] for variant in (moving, fixed)]
             if set(pair) <= set(errors.index):
                 rows.append([name, about["dataset"], *(_cell(errors.loc[variant], "MAE") for variant in pair)])
-    return _markdown(["MAE", "data", "with", "without"], rows)
+    return scoreboard.markdown_table(["MAE", "data", "with", "without"], rows)
 
 
 def _heads():
@@ -153,7 +154,7 @@ def _heads():
         moves = (table["largest_eta"] - table["least_eta"]).max()
         alive = f"{(table['fires'] > 0).sum()} of {len(table)}"
         rows.append([f"`{name}`", alive, f"{moves:.2f}", f"{least[name]:.2f} to {largest[name]:.2f}"])
-    return _markdown(["authors' weights", "bins alive", "η moves by", "Δ"], rows)
+    return scoreboard.markdown_table(["authors' weights", "bins alive", "η moves by", "Δ"], rows)
 
 
 def _parity():
@@ -161,7 +162,7 @@ def _parity():
     table = records.read_table("parity")[0]
     table = table[~table["weights"].str.endswith("gender")]
     worst = table.groupby("weights")["output"].agg(["max", "size"])
-    return _markdown(
+    return scoreboard.markdown_table(
         ["weights", "largest deviation, years", "backends"],
         [[f"`{name}`", f"{row['max']:.5f}", f"{row['size']:.0f}"] for name, row in worst.iterrows()],
     )
@@ -170,7 +171,8 @@ def _parity():
 def _paper_times():
     """List the paper's times for one picture, in milliseconds."""
     gpu, cpu = _quotations("time on a GPU"), _quotations("time on a CPU")
-    return _markdown(["the paper, ms", "GPU", "CPU"], [[network, gpu[network], cpu[network]] for network in gpu])
+    rows = [[network, gpu[network], cpu[network]] for network in gpu]
+    return scoreboard.markdown_table(["the paper, ms", "GPU", "CPU"], rows)
 
 
 def _our_times():
@@ -183,7 +185,7 @@ def _our_times():
     """
     table, about = records.read_table("forward")
     medians = table.groupby(["batch", "compiler", "network"])["milliseconds"].median().unstack()
-    return _markdown(
+    return scoreboard.markdown_table(
         [f"{about['processor']}, {about['cores']} cores, ms", "layer by layer, as released", "`ssrlib`"],
         [
             [f"batch {batch}, {compiler}", f"{row['layer by layer']:.2f}", f"{row['ssrlib']:.2f}"]
@@ -200,7 +202,7 @@ def _downloads():
         rows.append([f"`{run['run']}`", run["data"].replace("+", " and "), score, run["run"]])
     rows.append(["all weights of [the two tables](sec-ledger-open)", "their test parts", NONE, "cross"])
     file = records.PREDICTIONS_FILE
-    return _markdown(
+    return scoreboard.markdown_table(
         ["run", "trained and tested on", "MAE", "per picture"],
         [
             [*cells, f"{{download}}`predictions </results/{name}/{file}>`"]
@@ -292,8 +294,3 @@ def _counted(networks):
 
     built = {name: build_network(architecture, **arguments) for name, (architecture, arguments) in networks.items()}
     return {name: (model.count_params(), layer_costs(model)["multiply_adds"].sum()) for name, model in built.items()}
-
-
-def _markdown(columns, rows):
-    """Write a Markdown table."""
-    return "\n".join("| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows))

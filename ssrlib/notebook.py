@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from skimage import data
 
@@ -109,6 +108,8 @@ def start():
     ------
     ValueError
         If the rung or the data set does not exist, or a real data set is named without a folder.
+    FileNotFoundError
+        If there is no such folder.
     ConnectionError, OSError
         On Colab, if the data set cannot be fetched, see `colab.provide_dataset`.
     """
@@ -120,10 +121,10 @@ def start():
     if colab.is_here():
         colab.mount_drive(root, jobs.cache_folder())
         root = root if dataset == "drawn" else colab.provide_dataset(dataset, root)
-    if root is not None and not Path(root).is_dir():
-        raise ValueError(f"SSRNET_DATA is '{root}', which is no folder.")
-    if dataset != "drawn" and root is None:
-        raise ValueError(f"SSRNET_DATASET is '{dataset}': set SSRNET_DATA to the folder that holds it.")
+    if dataset != "drawn":
+        if root is None:
+            raise ValueError(f"SSRNET_DATASET is '{dataset}': set SSRNET_DATA to the folder that holds it.")
+        datasets.find_folder(datasets.find_dataset(dataset), root)
     import_keras()
     _use_the_books_style()
     session = Session(rung, dataset, root, _device())

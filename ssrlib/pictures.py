@@ -10,6 +10,8 @@ from ssrlib import synthetic
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
+LONGEST_SIDE = 32_766  # pixels; OpenCV cannot turn a larger picture
+
 _DRAWN = re.compile(r"drawn:(\d+):(\d+)", re.ASCII)
 
 
@@ -62,7 +64,7 @@ def decode(content):
     Raises
     ------
     ValueError
-        If they are not those of a picture that OpenCV can read.
+        If they are not those of a picture that OpenCV can read and turn.
     """
     # Not cv2.imread: it cannot open every file name on Windows and only warns when a file is missing.
     encoded = np.frombuffer(content, dtype=np.uint8)
@@ -72,4 +74,6 @@ def decode(content):
         picture = None
     if picture is None:
         raise ValueError("not a picture that can be read (broken, empty or of an unknown format)")
+    if max(picture.shape) > LONGEST_SIDE:
+        raise ValueError(f"a picture of more than {LONGEST_SIDE:,} pixels a side; make it smaller")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -153,15 +153,26 @@ def results_table(folder=None):
     -------
     str
     """
-    lines = [
-        "| weights | trained and tested on | test faces | MAE (years) | CA(3) | CA(5) | guessing the median: MAE |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for name in SHIPPED:
         record = json.loads((Path(folder or records.results_folder()) / name / records.RUN_FILE).read_text())
         test = record["test"]
-        lines.append(
-            f"| `{name}` | {record['data']['dataset'].replace('+', ' and ')} | {test['n']:,} | {test['mae']:.2f} "
-            f"| {test['ca3']:.3f} | {test['ca5']:.3f} | {record['median_guess']['mae']:.2f} |"
-        )
-    return "\n".join(lines)
+        data, guess = record["data"]["dataset"].replace("+", " and "), f"{record['median_guess']['mae']:.2f}"
+        scores = f"{test['n']:,}", f"{test['mae']:.2f}", f"{test['ca3']:.3f}", f"{test['ca5']:.3f}"
+        rows.append([f"`{name}`", data, *scores, guess])
+    columns = ["weights", "trained and tested on", "test faces", "MAE (years)", "CA(3)", "CA(5)"]
+    return markdown_table([*columns, "guessing the median: MAE"], rows)
+
+
+def markdown_table(columns, rows):
+    """Write a Markdown table.
+
+    Examples
+    --------
+    >>> print(markdown_table(["weights", "MAE"], [["`faces`", "5.7"]]))
+    | weights | MAE |
+    |---|---|
+    | `faces` | 5.7 |
+    """
+    head, *lines = ("| " + " | ".join(row) + " |" for row in (columns, *rows))
+    return "\n".join([head, "|" + "---|" * len(columns), *lines])

@@ -2,9 +2,7 @@
 
 import json
 
-import pandas as pd
-
-from ssrlib import records
+from ssrlib import records, scoreboard
 
 NONE = "\N{EN DASH}"
 LIBRARIES = {
@@ -112,7 +110,7 @@ def executions():
         for row in table.to_dict("records")
     ]
     rows.append(("one after the other", duration(table["seconds"].sum()), memory(table["peak_mb"].max()), NONE, NONE))
-    return _markdown(rows, ["notebook", "time", "peak memory", "load", "day"])
+    return scoreboard.markdown_table(["notebook", "time", "peak memory", "load", "day"], rows)
 
 
 def executed_with():
@@ -135,10 +133,6 @@ def record_versions():
         if file.name in (records.RUN_FILE, "about.json") and "code" in (record := json.loads(file.read_text())):
             made.setdefault((record["code"], name_versions(record["versions"])), []).append(f"`{file.parent.name}`")
     return "\n\n".join(f"{', '.join(names)}\n: `{code}`, {versions}" for (code, versions), names in made.items())
-
-
-def _markdown(rows, columns):
-    return pd.DataFrame(rows, columns=columns).to_markdown(index=False, disable_numparse=True)
 
 
 def _column(name):

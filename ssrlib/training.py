@@ -10,11 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+from filelock import Timeout
 from tqdm import tqdm
 
-from ssrlib import provenance, records, targets
+from ssrlib import jobs, provenance, records, targets
 from ssrlib.augmentation import RandomAffine
-from ssrlib.backend import list_devices
+from ssrlib.backend import jit_compile, list_devices
 from ssrlib.baselines import build_network
 from ssrlib.batches import Batches
 from ssrlib.catalogue import DATASETS
@@ -102,11 +103,19 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), callbacks=()):
         If a split is empty, the initial weights or a teacher belong to another network or crop, or there are teachers
         without `distillation` or the reverse.
     FileExistsError
-        If the folder holds a finished run of something else.
+        If the folder holds a run of something else, or another process works there.
     FloatingPointError
         If the loss stops being a finite number.
     """
     out = Path(out)
+    try:
+        with jobs.lock(out, timeout=0):
+            return _train(crops, recipe, out, seed, init, teachers, callbacks)
+    except Timeout:
+        raise FileExistsError(f"Another process is training in '{out}'; choose another folder.") from None
+
+
+def _train(crops, recipe, out, seed, init, teachers, callbacks):
     if bool(teachers) != bool(recipe.distillation):
         raise ValueError("Teachers and a recipe's 'distillation' above 0 go together; there is only one of them.")
     crops = crops.choose(np.isfinite(targets.labels(crops.table, recipe.target)[:, 0]))
@@ -147,7 +156,6 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), callbacks=()):
         "code": provenance.code_version(),  # now, while the files on disk are those that were imported
         "versions": provenance.library_versions(),
     }
-    records.write_unfinished(out, record)
 
     keras.utils.set_random_seed(seed)
     with _devices(recipe.batch_size):
@@ -158,6 +166,7 @@ def train(crops, recipe, out, seed=0, init=None, teachers=(), callbacks=()):
         if recipe.heads == "fresh" and recipe.architecture == "ssrnet":
             enliven_heads(model, seed)
         answers = _ask(teachers, crops, labels) if teachers else None
+        records.write_unfinished(out, record)
         history = _fit(model, crops, labels, recipe, seed, out, key, answers, callbacks)
     trained, model = model, build_network(**network)  # with all its digits
     model.set_weights(trained.get_weights())
@@ -247,8 +256,7 @@ def _build_trainer(model, recipe, schedule, seed, wanted):
         loss=losses,
         loss_weights=weights,
         weighted_metrics={"value": ["mean_absolute_error"]},
-        # TensorFlow cannot compile the warp with XLA, and on a CPU XLA gains nothing; other backends need it.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+        jit_compile=jit_compile(),
     )
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
@@ -323,7 +331,9 @@ def _ask(teachers, crops, labels):
 
 def _name_weights(weights):
     """Name weights in a record: by name, and by hash, for a name may come to mean others."""
-    return {"name": Path(weights).stem, "sha256": hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()}
+    path = Path(weights)
+    name = path.parent.name if path.name == records.WEIGHTS_FILE else path.name.removesuffix(".h5")
+    return {"name": name, "sha256": hashlib.sha256(find_weights(weights).read_bytes()).hexdigest()}
 
 
 def _terms(datasets):

@@ -81,7 +81,8 @@ def annotate_film(source, out, model, crop, record, every=1):
     FileNotFoundError
         If there is no such film or camera, or no folder for the new one.
     ValueError
-        If the file is no film, or holds no face in any frame, or the new one's name does not end in .mp4.
+        If the file is no film, or holds no face in any frame, or the new one's name is the old one's or does not end in
+        .mp4.
     OSError
         If the new film cannot be written.
     """
@@ -90,7 +91,9 @@ def annotate_film(source, out, model, crop, record, every=1):
         raise ValueError(f"The new film '{out}' must have a name that ends in .mp4.")
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(f"There is no folder for '{out}'; make it first.")
-    target = record.get("recipe", {}).get("target", "age")
+    if out.exists() and Path(source).exists() and out.samefile(source):
+        raise ValueError(f"The new film '{out}' must not take the place of the old one; give it another name.")
+    target = targets.target_of(record)
     tracker = Tracker(crop, lambda crops: targets.answers(model.predict_on_batch(crops), record), every)
     rows, stopped, written = [], False, 0
     started = time.perf_counter()
