@@ -271,7 +271,7 @@ def _crop_chunk(paths, crop):
             reasons[row] = "no face"
         except alignment.SeveralFacesError as error:
             reasons[row], details[row] = "several faces", str(error)
-        except ValueError as error:
+        except (ValueError, FileNotFoundError) as error:
             reasons[row], details[row] = "unreadable", str(error)
     return {"images": images, "faces": faces, "reasons": reasons, "details": details}
 

@@ -1,5 +1,7 @@
 """Copies and broken files, made for the purpose and as they are in the real sets."""
 
+import errno
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -138,7 +140,7 @@ def test_the_order_of_the_rows_does_not_matter(order, drawn, tmp_path_factory):
 
 
 def test_drawn_faces_are_never_opened(monkeypatch):
-    monkeypatch.setattr(cleaning, "decode", None)
+    monkeypatch.setattr(cleaning.pictures, "decode", None)
     table = datasets.load_table("drawn", limit=20)
     kept, rejects = clean_table(table)
     assert len(kept) == 20 and rejects.empty and set(kept["digest"]) == {""}
@@ -151,8 +153,8 @@ def test_files_are_read_once_until_they_change(drawn, tmp_path, monkeypatch):
         opened.append(len(content))
         return decode(content)
 
-    decode = cleaning.decode
-    monkeypatch.setattr(cleaning, "decode", counted)
+    decode = cleaning.pictures.decode
+    monkeypatch.setattr(cleaning.pictures, "decode", counted)
     table = table_of(tmp_path, a=(encode(drawn[0]), 1, "train"), b=(encode(drawn[1]), 2, "train"))
     first = scan_pictures(table["path"].tolist(), workers=1)
     second = scan_pictures(table["path"].tolist(), workers=1)
@@ -162,6 +164,21 @@ def test_files_are_read_once_until_they_change(drawn, tmp_path, monkeypatch):
     (tmp_path / "b").write_bytes(encode(drawn[2]) + b"\0")
     changed = scan_pictures(table["path"].tolist(), workers=1)
     assert len(opened) == 4 and changed["digest"][1] != first["digest"][1]
+    (tmp_path / "a").chmod(0o600)  # whoever may read it now could not, perhaps, before
+    scan_pictures(table["path"].tolist(), workers=1)
+    assert len(opened) == 6
+
+
+def test_a_failing_drive_stops_the_job_and_condemns_no_picture(drawn, tmp_path, monkeypatch):
+    table = table_of(tmp_path, a=(encode(drawn[0]), 1, "train"))
+
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output error"):
+        patch.setattr(cleaning.Path, "read_bytes", fail)
+        scan_pictures(table["path"].tolist(), workers=1)
+    assert list(clean_table(table, workers=1)[0]["name"]) == ["a"]
 
 
 @pytest.mark.slow

@@ -158,7 +158,7 @@ def test_predict_takes_files_and_folders_and_goes_on_after_a_bad_one(capsys, wei
                                 "--csv", tmp_path / "ages.csv")  # fmt: skip
     assert status == 0
     first, second = pictures / "first.png", pictures / "deeper" / "zwei, Größe.PNG"
-    expected = [second, first, first]
+    expected = [first, second, first]
     for line, path in zip(lines, expected, strict=True):
         age, face = expected_age(path, weights_file)
         assert line == f"{path}: {age:.1f} years, face at ({face.left:.0f}, {face.top:.0f})"
@@ -170,8 +170,8 @@ def test_predict_takes_files_and_folders_and_goes_on_after_a_bad_one(capsys, wei
     table = pd.read_csv(tmp_path / "ages.csv")
     assert list(table.columns) == ["picture", "age", "left", "top", "right", "bottom", "score"]
     assert list(table["picture"]) == list(map(str, expected))
-    assert table["age"][0] == pytest.approx(expected_age(second, weights_file)[0], abs=0.006)
-    assert table["age"][0] != table["age"][1] == table["age"][2]
+    assert table["age"][0] == pytest.approx(expected_age(first, weights_file)[0], abs=0.006)
+    assert table["age"][1] != table["age"][0] == table["age"][2]
 
 
 def test_datasets_are_listed_with_their_terms(capsys):
@@ -249,6 +249,9 @@ def test_interrupting_is_status_130(capsys, monkeypatch, tmp_path):
     status, lines, errors = run(capsys, "preprocess", "drawn", "--out", tmp_path / "x.npz")
     assert (status, lines, len(errors)) == (130, [], 1)
     assert "goes on where this one was" in errors[0]
+    monkeypatch.setattr(weights, "load_model", interrupt)
+    status, lines, errors = run(capsys, "predict", "drawn", tmp_path)
+    assert (status, lines, errors) == (130, [], ["ssrlib: stopped."])
 
 
 def test_the_root_comes_from_the_environment(capsys, monkeypatch, tmp_path):

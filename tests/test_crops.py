@@ -128,6 +128,24 @@ def test_an_interrupted_job_goes_on_where_it_was(made, pictures, tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["faces.npz"]
 
 
+def test_what_became_unusable_since_is_told_without_cropping_anew(pictures, tmp_path, calls):
+    folder, out = tmp_path / "pictures", tmp_path / "faces.npz"
+    shutil.copytree(pictures, folder)
+    first = prepare_crops("utkface", folder, out, workers=1)
+    (folder / "33_0_0_00000000000000099.jpg.chip.jpg").touch()
+    calls.clear()
+    again = prepare_crops("utkface", folder, out, workers=1)
+    assert not calls and len(again) == len(first)
+    assert again.rejects["reason"].tolist() == [*first.rejects["reason"], "unreadable"]
+    assert_same(load_crops(out), again)
+
+
+def test_a_folder_in_the_place_of_the_file_is_said_before_any_work(pictures, tmp_path, calls):
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
+        prepare_crops("utkface", pictures, tmp_path, workers=1)
+    assert not calls and not list(tmp_path.iterdir())
+
+
 def test_chunks_of_another_job_are_thrown_away(made, pictures, tmp_path, monkeypatch, calls):
     monkeypatch.setattr(jobs, "CHUNK", 4)
     calls.allowed = 9

@@ -121,11 +121,18 @@ def test_the_published_folder_goes_before_the_one_that_is_named_as_here(tmp_path
     assert datasets.find_folder(datasets.find_dataset("imdb"), tmp_path) == tmp_path / "imdb_crop"
 
 
+def test_one_set_is_not_taken_for_another_of_its_kind(tmp_path):
+    touch(tmp_path, "AFAD-Full/15/111/1.jpg")
+    assert datasets.find_folder(datasets.find_dataset("afad"), tmp_path) == tmp_path / "AFAD-Full"
+    with pytest.raises(FileNotFoundError, match="holds afad, but no afad_lite"):
+        datasets.find_folder(datasets.find_dataset("afad_lite"), tmp_path)
+
+
 def test_a_table_of_own_pictures_is_a_file_or_the_only_one_in_a_folder(tmp_path):
     info = datasets.find_dataset("csv")
     with pytest.raises(ValueError, match="holds 0 CSV files"):
         datasets.find_folder(info, tmp_path)
-    touch(tmp_path, "faces.CSV", "faces.txt", "deep/other.csv")
+    touch(tmp_path, "faces.CSV", "faces.txt", "deep/other.csv", "crops.rejects.csv", "._faces.csv")
     assert datasets.find_folder(info, tmp_path) == tmp_path / "faces.CSV"
     assert datasets.find_folder(info, tmp_path / "faces.txt") == tmp_path / "faces.txt"
     touch(tmp_path, "more.csv")

@@ -10,6 +10,7 @@ import pytest
 from ssrlib import __main__ as cli
 from ssrlib import alignment, crops, export, lean, synthetic, weights
 from ssrlib.alignment import Crop
+from ssrlib.baselines import ARCHITECTURES, build_network
 from ssrlib.stagewise import SoftStagewiseRegression
 
 
@@ -34,6 +35,18 @@ def test_the_lean_network_answers_as_the_whole(model, faces):
         if isinstance(norm, keras.layers.BatchNormalization):
             values = np.random.default_rng(0).normal(size=(1, 2, 2, norm.gamma.shape[0]))
             np.testing.assert_allclose(norm(values), values, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_lean_rival_answers_as_the_whole(architecture):
+    model = build_network(architecture)
+    random = np.random.default_rng(0)
+    for norm in model.layers:
+        if isinstance(norm, keras.layers.BatchNormalization):
+            norm.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in norm.get_weights()])
+    pictures = random.integers(0, 256, (2, *model.input.shape[1:]), np.uint8)
+    expected = model.predict(pictures, verbose=0)
+    np.testing.assert_allclose(lean.lean_model(model).predict(pictures, verbose=0), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_a_batch_norm_behind_a_convolution_without_bias_keeps_the_shift():

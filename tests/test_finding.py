@@ -72,6 +72,15 @@ def test_a_walk_follows_links_but_not_in_circles(tmp_path):
     assert [path.name for path in finding.walk(root, JPG)] == ["2.jpg", "1.jpg"]
 
 
+def test_a_name_that_no_table_can_hold_is_shown(tmp_path):
+    try:
+        Path(os.fsdecode(bytes(tmp_path) + b"/M\xfcller.jpg")).touch()
+    except OSError:
+        pytest.skip("this disk takes UTF-8 names only")
+    with pytest.raises(ValueError, match=r"M\\udcfcller.jpg' is not UTF-8; rename it"):
+        finding.walk(tmp_path, JPG)
+
+
 @pytest.mark.parametrize("missing", [True, False])
 def test_a_walk_never_misses_a_folder_in_silence(tmp_path, missing):
     if missing:

@@ -44,20 +44,27 @@ def test_the_environment_decides(monkeypatch, tmp_path, capsys):
     assert "rung: full | data set: utkface" in capsys.readouterr().out
 
 
+def test_a_table_of_own_pictures_may_be_named(monkeypatch, tmp_path):
+    (tmp_path / "people.csv").touch()
+    monkeypatch.setenv("SSRNET_DATASET", "csv")
+    monkeypatch.setenv("SSRNET_DATA", str(tmp_path / "people.csv"))
+    assert notebook.start().root == str(tmp_path / "people.csv")
+
+
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
         ({"RUNG": "medium"}, "SSRNET_RUNG is 'medium'; it must be read, small, full"),
         ({"RUNG": ""}, "SSRNET_RUNG is ''"),
         ({"DATASET": "ffhq"}, "no data set called 'ffhq'"),
-        ({"DATA": "/nowhere"}, "SSRNET_DATA is '/nowhere', which is no folder"),
+        ({"DATASET": "utkface", "DATA": "/nowhere"}, "There is no folder '/nowhere'; utkface was to be read from it"),
         ({"DATASET": "utkface"}, "SSRNET_DATASET is 'utkface': set SSRNET_DATA"),
     ],
 )
 def test_what_is_wrong_with_the_environment_is_said(monkeypatch, capsys, environment, message):
     for name, value in environment.items():
         monkeypatch.setenv(f"SSRNET_{name}", value)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         notebook.start()
     assert capsys.readouterr().out == ""
 

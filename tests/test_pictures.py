@@ -50,6 +50,12 @@ def test_pictures_of_odd_shapes_are_read_whole(tmp_path, shape, suffix):
     assert read_picture(write_picture(tmp_path / f"odd{suffix}", np.zeros(shape, np.uint8))).shape == shape
 
 
+def test_a_picture_that_opencv_cannot_turn_is_refused(tmp_path):
+    write_picture(tmp_path / "panorama.png", np.zeros((2, 32_767, 3), np.uint8))
+    with pytest.raises(ValueError, match="more than 32,766 pixels a side"):
+        read_picture(tmp_path / "panorama.png")
+
+
 def test_a_picture_made_for_print_shows_its_colours(tmp_path):
     # Four patches of ink; Pillow writes the CMYK bytes as Adobe's programs do, and Pillow's own way back is the judge.
     patches = np.zeros((32, 32, 3), np.uint8)

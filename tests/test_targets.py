@@ -59,6 +59,26 @@ def test_whatever_a_network_says_becomes_a_probability(output, slope, intercept)
     assert 0 <= answer <= 1
 
 
+@pytest.mark.parametrize(
+    ("record", "target"),
+    [
+        ({"network": {"value_range": 1}}, "male"),  # the authors' files
+        ({"network": {"value_range": 101}}, "age"),
+        ({"network": {}, "recipe": {}}, "age"),
+        ({"network": {"value_range": 1}, "recipe": {"target": "male"}}, "male"),
+    ],
+)
+def test_a_record_tells_what_its_network_answers(record, target):
+    assert targets.target_of(record) == target
+
+
+def test_an_uncalibrated_probability_stays_one():
+    outputs = np.float32([[-0.2], [0.3], [1.4]])
+    record = {"network": {"value_range": 1}}
+    np.testing.assert_allclose(targets.answers(outputs, record), [0, 0.3, 1])
+    assert targets.summarize_probabilities(targets.answers(outputs, record), [0, 0, 1])["accuracy"] == 1
+
+
 def test_answers_follow_the_record():
     outputs = np.float32([[-0.2], [0.5], [30]])
     np.testing.assert_array_equal(targets.answers(outputs, {}), outputs[:, 0])

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ssrlib import checkpoints, evaluation, provenance, records, scoreboard, targets, training, weights
+from ssrlib import checkpoints, evaluation, jobs, provenance, records, scoreboard, targets, training, weights
 from ssrlib.alignment import Crop
 from ssrlib.baselines import build_network
 from ssrlib.batches import Batches
@@ -228,13 +228,42 @@ def test_a_batch_must_go_into_the_devices(monkeypatch):
         training._devices(50)
 
 
-def test_a_checkpoint_of_another_plan_is_not_used(tmp_path):
+def test_a_checkpoint_of_another_plan_is_neither_used_nor_lost(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
     path = tmp_path / "checkpoint.weights.h5"
     checkpoints.save_checkpoint(model, path, "one plan", [{"epoch": 1}])
-    assert checkpoints.load_checkpoint(model, path, "another plan") == []
+    with pytest.raises(FileExistsError, match="holds an unfinished run of something else"):
+        checkpoints.load_checkpoint(model, path, "another plan")
     assert checkpoints.load_checkpoint(model, path, "one plan") == [{"epoch": 1}]
     assert checkpoints.load_checkpoint(model, tmp_path / "absent.h5", "one plan") == []
+
+
+def test_a_network_without_random_numbers_has_checkpoints_too(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0), keras.layers.Dense(1)])
+    checkpoints.save_checkpoint(model, tmp_path / "a.weights.h5", "plan", [{"epoch": 1}])
+    assert checkpoints.load_checkpoint(model, tmp_path / "a.weights.h5", "plan") == [{"epoch": 1}]
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path, no_training):
+    with jobs.lock(tmp_path / "run"), pytest.raises(FileExistsError, match="Another process is training"):
+        train(bright_faces(), RECIPE, tmp_path / "run")
+
+
+def test_a_run_that_never_began_is_not_listed(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        train(bright_faces(), RECIPE, tmp_path / "run", init="nobody")
+    assert scoreboard.list_runs(tmp_path).empty
+
+
+@pytest.mark.parametrize(
+    ("weights", "name"),
+    [("megaage_mobilenet_0.25.h5", "megaage_mobilenet_0.25"), ("megaage_mobilenet_0.25", "megaage_mobilenet_0.25"),
+     ("asian/model.weights.h5", "asian"), ("results/asian", "asian")],
+)  # fmt: skip
+def test_weights_go_by_one_name_however_they_are_given(weights, name, tmp_path, monkeypatch):
+    (tmp_path / "any.h5").write_bytes(b"weights")
+    monkeypatch.setattr(training, "find_weights", lambda weights: tmp_path / "any.h5")
+    assert training._name_weights(weights) == {"name": name, "sha256": hashlib.sha256(b"weights").hexdigest()}
 
 
 def interrupt(*arguments, **keywords):

@@ -131,6 +131,7 @@ def test_a_slow_camera_film_keeps_time(drawn, tmp_path, monkeypatch, clip):
         ("empty.mp4", "out.mp4", ValueError, "no face in any of the 3 frames"),
         ("empty.mp4", "out.mov", ValueError, "ends in .mp4"),
         ("empty.mp4", "absent/out.mp4", FileNotFoundError, "no folder"),
+        ("empty.mp4", "empty.mp4", ValueError, "must not take the place of the old one"),
     ],
 )
 def test_what_is_wrong_is_said(source, out, error, message, drawn, tmp_path, monkeypatch):
