@@ -319,6 +319,7 @@ def test_crop_face_is_crop_at_the_first_usable_face(drawn):
         np.testing.assert_array_equal(image, crop_at(picture, face, Crop()))
 
 
+@pytest.mark.slow
 def test_the_reference_is_the_average_of_the_london_portraits(shared):
     sys.path.insert(0, str(ROOT / "benchmarks"))
     import reference_shape as benchmark

@@ -314,6 +314,7 @@ def test_download_fetches_what_the_catalogue_names(capsys, tmp_path, monkeypatch
     assert tuple(asked) == datasets.DATASETS["fgnet"].archives and asked[0].checksum.startswith("md5:")
 
 
+@pytest.mark.slow
 def test_a_probability_from_training_to_prediction(capsys, tmp_path, pictures):
     data, out = tmp_path / "faces.npz", tmp_path / "results" / "sex"
     assert run(capsys, "preprocess", "drawn", "--out", data, "--limit", 40, "--size", 40, "--workers", 1)[0] == 0

@@ -180,6 +180,7 @@ def test_a_killed_job_goes_on_and_nothing_is_lost_or_doubled(made, pictures, tmp
     assert_same(load_crops(out), made)
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_file_do_not_disturb_each_other(made, pictures, tmp_path):
     out = tmp_path / "faces.npz"
     command = [sys.executable, "-m", "ssrlib", "preprocess", "utkface", "--root", pictures, "--out", out]

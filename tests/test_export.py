@@ -37,6 +37,7 @@ def test_the_lean_network_answers_as_the_whole(model, faces):
             np.testing.assert_allclose(norm(values), values, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_lean_rival_answers_as_the_whole(architecture):
     model = build_network(architecture)
@@ -96,6 +97,7 @@ def test_rounding_leaves_255_steps_and_takes_back_the_mean_shift(model, faces):
     assert np.abs(taken_back - mean).mean() < 0.2 * np.abs(shifted - mean).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantize", [None, "float16", "int8"])
 @pytest.mark.parametrize("format", ["litert", "onnx"])
 def test_a_file_answers_as_keras_and_says_what_it_takes(model, faces, tmp_path, format, quantize):

@@ -135,6 +135,7 @@ def test_downloads_lead_to_the_predictions():
         assert (ROOT / path.removeprefix("/")).is_file()
 
 
+@pytest.mark.slow
 def test_a_run_on_the_papers_data_fills_its_row(results, megaage, tmp_path, capsys):
     """The page's commands, on drawn faces in MegaAge-Asian's layout, from weights in the authors' format."""
     needs = "[needs MegaAge-Asian](sec-run-megaage-asian)"

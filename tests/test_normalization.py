@@ -58,6 +58,7 @@ def test_vectors_are_normalized_too():
     np.testing.assert_allclose(np.asarray(layer(PICTURES.reshape(-1, 4), training=True)).mean(axis=0), 0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_step_of_the_network_is_that_of_keras_layers(monkeypatch):
     """The whole network, on the same weights: one step with the fused layers and one with Keras's."""
     random = np.random.default_rng(3)

@@ -342,6 +342,7 @@ def test_everything_at_once_trains_a_plain_network(modern_run, run):
     assert {variable.dtype for variable in model.weights} == {"float32"}
 
 
+@pytest.mark.slow
 def test_an_average_is_what_is_kept(tmp_path):
     """With a momentum near 1 the average of few steps is close to the beginning, where the weights no longer are."""
     one = replace(RECIPE, epochs=1)
@@ -376,6 +377,7 @@ def test_a_teacher_must_know_the_same_crop(run, tmp_path):
         train(faces, replace(RECIPE, distillation=0.5), tmp_path / "run", teachers=[run.folder])
 
 
+@pytest.mark.slow
 def test_teachers_are_asked_for_the_picture_and_its_mirror_image_but_not_for_the_test(run):
     faces = bright_faces()
     faces.images[:, :, : SIZE // 2] //= 2  # the two halves differ
@@ -391,6 +393,7 @@ def test_teachers_are_asked_for_the_picture_and_its_mirror_image_but_not_for_the
     assert (answers[~shown] == 0).all()
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_its_teacher_alone(run, tmp_path, monkeypatch):
     """Ages that are all wrong do not hinder a student whose teacher knows what they should have been."""
     faces = bright_faces()
@@ -435,6 +438,7 @@ def test_joined_sets_name_the_terms_of_all():
     assert training._terms("made up") == "unknown"
 
 
+@pytest.mark.slow
 def test_a_probability_is_learned_calibrated_and_recorded(tmp_path):
     """Male faces are the brighter half; of some the sex is not known."""
     faces = bright_faces(240)

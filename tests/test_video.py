@@ -50,6 +50,7 @@ def test_a_drawn_clip_is_two_people_who_differ(clip):
     assert (again == clip[0][0]).all() and (again != next(iter(video.draw_clip(FRAMES, seed=4)))[0]).any()
 
 
+@pytest.mark.slow
 def test_annotated_film_has_every_frame_and_the_answers_of_single_pictures(film, drawn, tmp_path):
     model, crop, record = drawn
     out = tmp_path / "out.mp4"
