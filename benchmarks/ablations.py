@@ -32,13 +32,13 @@ NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
 MOBILENET = {"architecture": "mobilenet", "start": "megaage_mobilenet_0.25", "heads": "kept"}
 # Variants, and with how many seeds each is trained.
 QUESTIONS = {
-    "base": {BASE: ({}, 3)},
+    "base": {BASE: ({}, 6)},
     "dynamic range": {
         "bins neither move nor stretch": (NO_SHIFTS, 6),
         "softmax": ({"p_activation": "softmax"}, 3),
         "softmax, bins neither move nor stretch": ({"p_activation": "softmax"} | NO_SHIFTS, 6),
-        "bins do not move": ({"lambda_index": 0.0}, 3),
-        "bins do not stretch": ({"lambda_width": 0.0}, 3),
+        "bins do not move": ({"lambda_index": 0.0}, 6),
+        "bins do not stretch": ({"lambda_width": 0.0}, 6),
         "a quarter of the dynamic range": ({"lambda_index": 0.25, "lambda_width": 0.25}, 3),
         "half of the dynamic range": ({"lambda_index": 0.5, "lambda_width": 0.5}, 3),
         "three quarters of the dynamic range": ({"lambda_index": 0.75, "lambda_width": 0.75}, 3),
