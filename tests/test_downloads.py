@@ -128,8 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def send(self, content):
+        self.server.sent += len(content)  # before the client can have it, and go on
         self.wfile.write(content)
-        self.server.sent += len(content)
 
 
 @pytest.fixture(autouse=True)
