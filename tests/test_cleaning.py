@@ -172,8 +172,12 @@ def test_files_are_read_once_until_they_change(drawn, tmp_path, monkeypatch):
 def test_a_failing_drive_stops_the_job_and_condemns_no_picture(drawn, tmp_path, monkeypatch):
     table = table_of(tmp_path, a=(encode(drawn[0]), 1, "train"))
 
+    read = cleaning.Path.read_bytes
+
     def fail(path):
-        raise OSError(errno.EIO, "Input/output error", str(path))
+        if path.parent == tmp_path:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return read(path)
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output error"):
         patch.setattr(cleaning.Path, "read_bytes", fail)

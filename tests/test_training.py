@@ -249,9 +249,9 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path, no_training):
         train(bright_faces(), RECIPE, tmp_path / "run")
 
 
-def test_a_run_that_never_began_is_not_listed(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        train(bright_faces(), RECIPE, tmp_path / "run", init="nobody")
+def test_a_run_that_never_began_is_not_listed(run, tmp_path):
+    with pytest.raises(ValueError, match="belong to another network"):
+        train(bright_faces(), replace(RECIPE, stages=(3, 3)), tmp_path / "run", init=run.folder)
     assert scoreboard.list_runs(tmp_path).empty
 
 
