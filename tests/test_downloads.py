@@ -31,7 +31,7 @@ def make_zip(files=FILES):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content)  # its date is fixed: two calls give the same bytes
     return stream.getvalue()
 
 
