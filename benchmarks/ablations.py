@@ -3,11 +3,12 @@
     python benchmarks/ablations.py FILE.npz PICTURES WEIGHTS FOLDER [QUESTION...]
 
 FILE.npz is written by `preprocess` from the folder PICTURES, WEIGHTS is the folder of the authors' files, FOLDER keeps
-the runs, so that the command can be stopped and given again. With questions only those are trained; all that FOLDER
-holds is recorded in results/ablations. Every network starts from the convolutions of the authors' MegaAge-Asian
-weights, as far as it has such layers, with fresh heads.
+the runs, so that the command can be stopped and given again. With questions only those are trained. All that FOLDER
+holds is recorded in results/ablations, where the rows of other runs stay as they are. Every network starts from the
+convolutions of the authors' MegaAge-Asian weights, as far as it has such layers, with fresh heads.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -24,6 +25,7 @@ from ssrlib.pictures import read_picture
 from ssrlib.recipes import find_recipe
 
 DATASET = "all_age_faces"
+KEY = ("question", "variant", "seed")
 EPOCHS = 8
 AVERAGE = 0.99  # the recipe's 0.999 would still remember the start after so few steps
 BASE = "SSR-Net (3,3,3)"
@@ -172,6 +174,7 @@ def measure(run):
         "lambda_index": arguments.get("lambda_index"),
         "lambda_width": arguments.get("lambda_width"),
         "epochs": run.record["recipe"]["epochs"],
+        "precision": run.record["precision"],
         "parameters": run.record["parameters"],
         "multiply_adds": int(costs.layer_costs(network)["multiply_adds"].sum()),
         "training_mae": run.history["mae"].iloc[-1],
@@ -186,17 +189,21 @@ if __name__ == "__main__":
     file, pictures, weights, folder, *chosen = sys.argv[1:]
     if unknown := set(chosen) - QUESTIONS.keys():
         sys.exit(f"There is no question called '{min(unknown)}'; use {', '.join(QUESTIONS)}.")
-    rows = []
+    recorded = {}
+    with contextlib.suppress(FileNotFoundError):  # there is none yet
+        rows = records.read_table("ablations")[0].to_dict("records")
+        recorded = {tuple(row[name] for name in KEY): row for row in rows}
     for question, variant, change, seed in plan():
+        key = (question, variant, seed)
         place = folder_of(folder, question, variant, seed)
         finished = (place / records.RUN_FILE).is_file()
         if not finished and (not chosen or question in chosen):
             run_one(load_faces(file, pictures, change.pop("crop", {}), folder), weights, place, change, seed)
             finished = True
         if finished:
-            row = {"question": question, "variant": variant, "seed": seed} | measure(records.read_run(place))
-            rows.append(row)
+            row = dict(zip(KEY, key, strict=True)) | measure(records.read_run(place))
             print(*row.values(), flush=True)
+            recorded[key] = row
     about = {
         "dataset": DATASET,
         "epochs": EPOCHS,
@@ -204,4 +211,5 @@ if __name__ == "__main__":
         "start": "megaage",
         "base": BASE,
     }
+    rows = [recorded[key] for question, variant, _, seed in plan() if (key := (question, variant, seed)) in recorded]
     records.write_table("ablations", pd.DataFrame(rows), about)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ssrlib import jobs, provenance, records, targets
 from ssrlib.augmentation import RandomAffine
-from ssrlib.backend import jit_compile, list_devices
+from ssrlib.backend import counts_in_16_bits, jit_compile, list_devices
 from ssrlib.baselines import build_network
 from ssrlib.batches import Batches
 from ssrlib.catalogue import DATASETS
@@ -152,6 +152,7 @@ def _train(crops, recipe, out, seed, init, teachers, callbacks):
         "median_guess": targets.guess(recipe.target, learned, asked),
         "backend": keras.backend.backend(),
         "devices": list_devices(),
+        "precision": recipe.precision if counts_in_16_bits() else "float32",
         "processor": provenance.processor(),
         "code": provenance.code_version(),  # now, while the files on disk are those that were imported
         "versions": provenance.library_versions(),
@@ -159,7 +160,7 @@ def _train(crops, recipe, out, seed, init, teachers, callbacks):
 
     keras.utils.set_random_seed(seed)
     with _devices(recipe.batch_size):
-        with _precision(recipe.precision):
+        with _precision(record["precision"]):
             model = build_network(**network)
         if init is not None:
             _start_from(model, init, plan)

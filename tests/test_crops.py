@@ -316,10 +316,18 @@ def npz_bytes(**arrays):
         npz_bytes(a=np.arange(3)),
         npz_bytes(images=np.zeros(3), table=np.array(b""), rejects=np.array(b"name\n"), record=np.array(b"{}")),
         npz_bytes(images=np.zeros(3), table=np.array(b"age\n1\n"), rejects=np.array(b"name\n"), record=np.array(b"{")),
-        npz_bytes(images=np.zeros(3), table=np.array(b"age\nold\n"), rejects=np.array(b"name\n"),
-                  record=np.array(b'{"columns": {"age": "float32"}}')),
-        npz_bytes(images=np.array([{}]), table=np.array(b"age\n1\n"), rejects=np.array(b"name\n"),
-                  record=np.array(b'{"columns": {}}')),
+        npz_bytes(
+            images=np.zeros(3),
+            table=np.array(b"age\nold\n"),
+            rejects=np.array(b"name\n"),
+            record=np.array(b'{"columns": {"age": "float32"}}'),
+        ),
+        npz_bytes(
+            images=np.array([{}]),
+            table=np.array(b"age\n1\n"),
+            rejects=np.array(b"name\n"),
+            record=np.array(b'{"columns": {}}'),
+        ),
     ],
     ids=["empty", "text", "zip", "npy", "other npz", "no table", "no record", "no ages", "pickled"],
 )

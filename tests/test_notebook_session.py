@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ssrlib import backend, crops, datasets, notebook, provenance, scoreboard, training
+from ssrlib import crops, datasets, notebook, provenance, scoreboard, training
 from ssrlib.alignment import Crop
 from ssrlib.crops import Crops
 from ssrlib.recipes import Recipe
@@ -111,19 +111,6 @@ def test_a_session_trains_into_a_folder_named_by_what_decides_the_run(monkeypatc
     assert folders[0] == folders[1] and len(set(folders)) == 5
     assert all(folder.parent == tmp_path / "cache" / "runs" for folder in folders)
     assert folders[0].name.startswith("drawn-tiny-")
-
-
-def test_what_is_printed_below_python_is_silenced_only_while_keras_comes_in(capfd):
-    import os
-
-    with backend.silent_stderr():
-        os.write(2, b"a note of TensorFlow's\n")
-    os.write(2, b"a message of ours\n")
-    assert capfd.readouterr().err == "a message of ours\n"
-    with pytest.raises(ImportError, match="broken"), backend.silent_stderr():
-        raise ImportError("broken")
-    os.write(2, b"heard again\n")
-    assert capfd.readouterr().err == "heard again\n"
 
 
 def test_the_photograph_is_the_astronaut_or_the_readers_own(tmp_path, monkeypatch):

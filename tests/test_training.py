@@ -91,6 +91,7 @@ def test_a_run_is_recorded_completely(run):
     assert record["parameters"] == SSRNet((3, 2), SIZE).count_params()
     assert record["code"] == provenance.code_version()
     assert record["backend"] == keras.backend.backend() and record["devices"]
+    assert record["precision"] == "float32"
     assert record["versions"]["keras"] == keras.__version__
     # Of the 80 pictures 5 batches of 16 are seen in an epoch.
     assert record["seconds"] == pytest.approx(run.history["seconds"].sum())
@@ -319,6 +320,13 @@ def test_a_record_names_initial_weights_by_name_and_hash(run, tmp_path):
     assert again.record["init"] == {"name": "whole", "sha256": digest}
 
 
+def test_a_processor_without_16_bits_counts_with_32(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "counts_in_16_bits", lambda: False)
+    other = train(bright_faces(), replace(RECIPE, precision="mixed_bfloat16"), tmp_path / "run", seed=4)
+    assert other.record["precision"] == "float32"
+    assert_same_run(run, other)
+
+
 # What only training has: averaged weights, weight decay, a second loss, teachers, colours, 16 bits.
 MODERN = replace(
     RECIPE, weight_average=0.9, weight_decay=0.01, distribution=0.5, distillation=0.3, precision="mixed_bfloat16",
@@ -328,11 +336,14 @@ MODERN = replace(
 
 @pytest.fixture(scope="module")
 def modern_run(run, tmp_path_factory):
-    return train(bright_faces(), MODERN, tmp_path_factory.mktemp("modern") / "whole", 4, teachers=[run.folder])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "counts_in_16_bits", lambda: True)
+        return train(bright_faces(), MODERN, tmp_path_factory.mktemp("modern") / "whole", 4, teachers=[run.folder])
 
 
 def test_everything_at_once_trains_a_plain_network(modern_run, run):
     record = modern_run.record
+    assert record["precision"] == "mixed_bfloat16"
     assert record["network"] == run.record["network"], "nothing of it is left in the network"
     assert record["parameters"] == run.record["parameters"]
     assert [teacher["name"] for teacher in record["teachers"]] == ["whole"]

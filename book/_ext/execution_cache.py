@@ -23,7 +23,9 @@ def fingerprint(root: Path) -> str:
     digest = hashlib.sha256()
     files = {path for pattern in INPUT_FILES for path in root.glob(pattern)}
     for path in sorted(files - {root / name for name in NO_INPUTS}):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        digest.update(
+            f"{path.relative_to(root).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
     for name in INPUT_VARIABLES:
         digest.update(f"{name}={os.environ.get(name, '')}\n".encode())
     return digest.hexdigest()[:16]
