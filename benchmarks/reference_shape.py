@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ssrlib import alignment, datasets, detection
+from ssrlib import alignment, datasets, detection, records
 from ssrlib.pictures import read_picture
 
 # Where each landmark goes in a mirror image.
@@ -47,4 +47,5 @@ def measure(table):
 
 if __name__ == "__main__":
     measured = measure(datasets.load_table("london", sys.argv[1]))
-    measured.to_csv(Path(alignment.__file__).with_name("reference_shape.csv"), index=False)
+    file = Path(alignment.__file__).with_name("reference_shape.csv")
+    records.write_atomically(file, measured.to_csv(index=False).encode())

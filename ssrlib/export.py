@@ -168,12 +168,21 @@ def read_contract(path):
         raise FileNotFoundError(f"There is no exported file '{path}'.")
     try:
         if path.suffix == ".onnx":
-            onnx = _require("onnx")
-            return json.loads({entry.key: entry.value for entry in onnx.load(path).metadata_props}[CONTRACT])
+            return json.loads(_onnx_metadata(path)[CONTRACT])
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read(CONTRACT))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ValueError(f"'{path}' was not exported by ssrlib: it carries no contract.") from error
+
+
+def _onnx_metadata(path):
+    onnx = _require("onnx")
+    from google.protobuf.message import DecodeError  # comes with onnx
+
+    try:
+        return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    except DecodeError as error:
+        raise ValueError(f"'{path}' is not an ONNX file.") from error
 
 
 def _check_request(path, format, quantize):

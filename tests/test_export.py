@@ -156,9 +156,10 @@ def test_a_missing_package_is_named_with_its_cure(faces, tmp_path, monkeypatch):
 def test_files_of_others_carry_no_contract(tmp_path, name):
     with pytest.raises(FileNotFoundError, match="no exported file"):
         export.read_contract(tmp_path / name)
-    (tmp_path / name).write_bytes(b"")
-    with pytest.raises(ValueError, match="carries no contract"):
-        export.read_contract(tmp_path / name)
+    for content in (b"", b"neither of the two formats"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match="carries no contract"):
+            export.read_contract(tmp_path / name)
 
 
 def test_export_from_a_shell(faces, tmp_path, monkeypatch, capsys):
