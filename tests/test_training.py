@@ -320,11 +320,20 @@ def test_a_record_names_initial_weights_by_name_and_hash(run, tmp_path):
     assert again.record["init"] == {"name": "whole", "sha256": digest}
 
 
-def test_a_processor_without_16_bits_counts_with_32(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "counts_in_16_bits", lambda: False)
-    other = train(bright_faces(), replace(RECIPE, precision="mixed_bfloat16"), tmp_path / "run", seed=4)
-    assert other.record["precision"] == "float32"
-    assert_same_run(run, other)
+@pytest.mark.parametrize(("able", "expected"), [(True, "mixed_bfloat16"), (False, "float32")])
+def test_16_bits_are_for_devices_that_are_made_for_them(tmp_path, monkeypatch, no_training, able, expected):
+    policies = []
+
+    def build(**arguments):
+        policies.append(keras.config.dtype_policy().name)
+        return build_network(**arguments)
+
+    monkeypatch.setattr(training, "counts_in_16_bits", lambda: able)
+    monkeypatch.setattr(training, "build_network", build)
+    with pytest.raises(AssertionError, match="trained"):
+        train(bright_faces(), replace(RECIPE, precision="mixed_bfloat16"), tmp_path / "run")
+    assert policies == [expected]
+    assert json.loads((tmp_path / "run" / records.UNFINISHED_FILE).read_text())["precision"] == expected
 
 
 # What only training has: averaged weights, weight decay, a second loss, teachers, colours, 16 bits.
@@ -336,14 +345,11 @@ MODERN = replace(
 
 @pytest.fixture(scope="module")
 def modern_run(run, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "counts_in_16_bits", lambda: True)
-        return train(bright_faces(), MODERN, tmp_path_factory.mktemp("modern") / "whole", 4, teachers=[run.folder])
+    return train(bright_faces(), MODERN, tmp_path_factory.mktemp("modern") / "whole", 4, teachers=[run.folder])
 
 
 def test_everything_at_once_trains_a_plain_network(modern_run, run):
     record = modern_run.record
-    assert record["precision"] == "mixed_bfloat16"
     assert record["network"] == run.record["network"], "nothing of it is left in the network"
     assert record["parameters"] == run.record["parameters"]
     assert [teacher["name"] for teacher in record["teachers"]] == ["whole"]
