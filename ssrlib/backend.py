@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import sys
 
 import numpy as np
@@ -38,16 +39,45 @@ def list_devices():
     return keras.distribution.list_devices()
 
 
-def counts_in_16_bits():
-    """Say whether the device is fit for 16-bit numbers: a GPU, or a processor with AVX-512.
+def supports_precision(precision):
+    """Say whether the device has instructions for a precision; without, 16 bits take many times as long as 32.
 
-    Any other processor makes each of them a 32-bit one and back: training takes nearly ten times as long as with 32.
+    Parameters
+    ----------
+    precision : str
+        "float32", "mixed_float16" or "mixed_bfloat16".
+
+    Returns
+    -------
+    bool
+        NVIDIA's GPUs multiply float16 from compute capability 7.0 on (T4: 7.5) and bfloat16 from 8.0 on (A100: 8.0).
+        A processor needs AVX-512 for TensorFlow's bfloat16, and has nothing for its float16.
     """
-    if any(name.startswith("gpu") for name in list_devices()):
+    if precision == "float32":
         return True
+    if capability := _gpu_capability():
+        return capability >= {"mixed_float16": (7, 0), "mixed_bfloat16": (8, 0)}[precision]
     # NumPy 2.4 names the level of the x86 architecture, earlier ones the extension; an empty list is left out.
     found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
-    return "X86_V4" in found or "AVX512_SKX" in found
+    return precision == "mixed_bfloat16" and ("X86_V4" in found or "AVX512_SKX" in found)
+
+
+def _gpu_capability():
+    """Find the compute capability of the first GPU, such as (7, 5); None without a GPU of NVIDIA's."""
+    backend = import_keras().backend.backend()
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
+    if backend == "jax":
+        import jax
+
+        found = re.fullmatch(r"(\d+)\.(\d+)", getattr(jax.devices()[0], "compute_capability", ""))
+        return (int(found[1]), int(found[2])) if found else None
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability") if gpus else None
 
 
 def jit_compile():

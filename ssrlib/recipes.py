@@ -51,8 +51,8 @@ class Recipe:
         none is dead (`network.enliven_heads`), and takes from initial weights, which may then be another network's,
         only what lies before the heads.
     precision : str
-        "float32", or one of Keras's mixed policies, in which convolutions count with 16 bits; on a processor that is
-        not made for these, with 32 all the same (`backend.counts_in_16_bits`). The run's record says which it was.
+        "float32", or one of Keras's mixed policies, in which convolutions count with 16 bits; on a device that is not
+        made for these, with 32 all the same (`backend.supports_precision`). The run's record says which it was.
     flip, chance, rotation, shear, shift, zoom : float
         The augmentation, see `augmentation.RandomAffine`.
     brightness, contrast : float

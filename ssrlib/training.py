@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ssrlib import jobs, provenance, records, targets
 from ssrlib.augmentation import RandomAffine
-from ssrlib.backend import counts_in_16_bits, jit_compile, list_devices
+from ssrlib.backend import jit_compile, list_devices, supports_precision
 from ssrlib.baselines import build_network
 from ssrlib.batches import Batches
 from ssrlib.catalogue import DATASETS
@@ -152,7 +152,7 @@ def _train(crops, recipe, out, seed, init, teachers, callbacks):
         "median_guess": targets.guess(recipe.target, learned, asked),
         "backend": keras.backend.backend(),
         "devices": list_devices(),
-        "precision": recipe.precision if counts_in_16_bits() else "float32",
+        "precision": recipe.precision if supports_precision(recipe.precision) else "float32",
         "processor": provenance.processor(),
         "code": provenance.code_version(),  # now, while the files on disk are those that were imported
         "versions": provenance.library_versions(),

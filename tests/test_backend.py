@@ -5,11 +5,14 @@ import platform
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import keras
 import pytest
 
 from ssrlib import backend
+from ssrlib.recipes import PRECISIONS
 
 CPUINFO = Path("/proc/cpuinfo")
 X86 = platform.machine() in ("x86_64", "AMD64")
@@ -27,12 +30,12 @@ def test_what_is_printed_below_python_is_silenced_only_while_keras_comes_in(capf
 
 
 @pytest.mark.skipif(not X86 or not CPUINFO.is_file(), reason="only Linux on x86 tells its processor's flags")
-def test_16_bits_take_a_gpu_or_avx_512(monkeypatch):
+def test_a_processor_needs_avx_512_for_bfloat16(monkeypatch):
     flags = re.search(r"^flags\s*:(.*)$", CPUINFO.read_text(), re.MULTILINE)[1].split()
-    monkeypatch.setattr(backend, "list_devices", lambda: ["cpu:0"])
-    assert backend.counts_in_16_bits() == ({"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= set(flags))
-    monkeypatch.setattr(backend, "list_devices", lambda: ["gpu:0"])
-    assert backend.counts_in_16_bits()
+    monkeypatch.setattr(backend, "_gpu_capability", lambda: None)
+    expected = {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= set(flags)
+    assert backend.supports_precision("mixed_bfloat16") is expected
+    assert backend.supports_precision("float32") and not backend.supports_precision("mixed_float16")
 
 
 @pytest.mark.parametrize(
@@ -41,9 +44,46 @@ def test_16_bits_take_a_gpu_or_avx_512(monkeypatch):
 )
 def test_numpy_tells_what_the_processor_has(monkeypatch, found, expected):
     told = {} if found is None else {"SIMD Extensions": {"baseline": ["X86_V2"], "found": found}}
-    monkeypatch.setattr(backend, "list_devices", lambda: ["cpu:0"])
+    monkeypatch.setattr(backend, "_gpu_capability", lambda: None)
     monkeypatch.setattr(backend.np, "show_config", lambda mode: told)
-    assert backend.counts_in_16_bits() is expected
+    assert backend.supports_precision("mixed_bfloat16") is expected
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [
+        ((6, 1), ["float32"]),
+        ((7, 5), ["float32", "mixed_float16"]),
+        ((8, 0), list(PRECISIONS)),
+        ((12, 0), list(PRECISIONS)),
+    ],
+)
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_a_gpu_has_what_its_compute_capability_says(monkeypatch, name, capability, expected):
+    """With GPUs that are made up, as the libraries would tell of them."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: name)
+    if name == "tensorflow":
+        monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [f"the first {kind}"])
+        details = {"the first GPU": {"compute_capability": capability}}
+        monkeypatch.setattr("tensorflow.config.experimental.get_device_details", details.get)
+    elif name == "jax":
+        gpu = types.SimpleNamespace(compute_capability="{}.{}".format(*capability))
+        monkeypatch.setitem(sys.modules, "jax", types.SimpleNamespace(devices=lambda: [gpu]))
+    else:
+        cuda = types.SimpleNamespace(is_available=lambda: True, get_device_capability=lambda: capability)
+        monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    assert list(filter(backend.supports_precision, PRECISIONS)) == expected
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_without_a_gpu_there_is_no_compute_capability(monkeypatch, name):
+    monkeypatch.setattr(keras.backend, "backend", lambda: name)
+    devices = [types.SimpleNamespace(platform="cpu")]
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+    monkeypatch.setitem(sys.modules, "jax", types.SimpleNamespace(devices=lambda: devices))
+    cuda = types.SimpleNamespace(is_available=lambda: False)
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    assert backend._gpu_capability() is None
 
 
 @pytest.mark.parametrize(("chosen", "expected"), [(None, "1" if X86 else None), ("0", "0")])

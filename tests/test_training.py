@@ -328,7 +328,7 @@ def test_16_bits_are_for_devices_that_are_made_for_them(tmp_path, monkeypatch, n
         policies.append(keras.config.dtype_policy().name)
         return build_network(**arguments)
 
-    monkeypatch.setattr(training, "counts_in_16_bits", lambda: able)
+    monkeypatch.setattr(training, "supports_precision", lambda precision: able and precision == "mixed_bfloat16")
     monkeypatch.setattr(training, "build_network", build)
     with pytest.raises(AssertionError, match="trained"):
         train(bright_faces(), replace(RECIPE, precision="mixed_bfloat16"), tmp_path / "run")
