@@ -14,6 +14,7 @@ def import_keras():
 
     TensorFlow announces oneDNN on the standard error stream of the process, below Python, and no setting stops it
     but switching oneDNN off, which costs a third of the speed. Python's own exceptions and warnings still show.
+
     Returns
     -------
     module
