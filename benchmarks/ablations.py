@@ -31,6 +31,8 @@ AVERAGE = 0.99  # the recipe's 0.999 would still remember the start after so few
 BASE = "SSR-Net (3,3,3)"
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
+LONG = f"{find_recipe('modern').epochs} epochs"
+FULL = {"epochs": find_recipe("modern").epochs, "weight_average": find_recipe("modern").weight_average}
 MOBILENET = {"architecture": "mobilenet", "start": "megaage_mobilenet_0.25", "heads": "kept"}
 # Variants, and with how many seeds each is trained.
 QUESTIONS = {
@@ -113,6 +115,13 @@ QUESTIONS = {
         if index != width and {index, width} != {0, 1}  # these stand under "dynamic range"
     },
     "range": {"V = 80": ({"value_range": 80}, 3), "V = 120": ({"value_range": 120}, 3)},
+    "full schedule": {
+        LONG: (FULL, 3),
+        f"{LONG}, bins neither move nor stretch": (FULL | NO_SHIFTS, 3),
+        f"{LONG}, one stage of 27": (FULL | {"stages": (27,)}, 3),
+        f"{LONG}, ReLU stream only": (FULL | {"streams": "x"}, 3),
+        f"{LONG}, tanh stream only": (FULL | {"streams": "s"}, 3),
+    },
 }
 
 

@@ -13,7 +13,7 @@ def import_keras():
     """Import Keras and its backend quietly.
 
     TensorFlow announces oneDNN on the standard error stream of the process, below Python, and no setting stops it
-    but switching oneDNN off, which costs a third of the speed. Python's own exceptions and warnings still show.
+    but switching oneDNN off, which costs a third of the speed or more. Python's own exceptions and warnings still show.
 
     Returns
     -------

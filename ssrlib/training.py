@@ -251,9 +251,13 @@ def _build_trainer(model, recipe, schedule, seed, wanted):
         "use_ema": recipe.weight_average > 0,
         "ema_momentum": recipe.weight_average or 0.99,
     }
-    optimizer = keras.optimizers.AdamW if recipe.weight_decay else keras.optimizers.Adam
+    kind = keras.optimizers.AdamW if recipe.weight_decay else keras.optimizers.Adam
+    optimizer = kind(schedule, weight_decay=recipe.weight_decay or None, global_clipnorm=recipe.clip or None, **adam)
+    if model.dtype_policy.name == "mixed_float16":
+        # Small gradients are no float16. Keras would see to it itself, if the trainer, too, counted in 16 bits.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     trainer.compile(
-        optimizer(schedule, weight_decay=recipe.weight_decay or None, global_clipnorm=recipe.clip or None, **adam),
+        optimizer,
         loss=losses,
         loss_weights=weights,
         weighted_metrics={"value": ["mean_absolute_error"]},

@@ -22,7 +22,7 @@ from ssrlib.baselines import build_network
 from ssrlib.batches import Batches
 from ssrlib.catalogue import DATASETS
 from ssrlib.crops import Crops
-from ssrlib.network import SSRNet
+from ssrlib.network import SSRNet, enliven_heads
 from ssrlib.recipes import Recipe
 from ssrlib.training import train
 
@@ -334,6 +334,21 @@ def test_16_bits_are_for_devices_that_are_made_for_them(tmp_path, monkeypatch, n
         train(bright_faces(), replace(RECIPE, precision="mixed_bfloat16"), tmp_path / "run")
     assert policies == [expected]
     assert json.loads((tmp_path / "run" / records.UNFINISHED_FILE).read_text())["precision"] == expected
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_gradients_too_small_for_float16_still_teach_the_first_layer(policy):
+    keras.utils.set_random_seed(0)
+    recipe = replace(RECIPE, epsilon=1e-20, chance=0.0, flip=0.0)
+    with training._precision(policy):
+        model = build_network(**recipe.network, image_size=SIZE)
+    enliven_heads(model, 0)
+    trainer = training._build_trainer(model, recipe, 0.01, 0, {"value": None})
+    first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    before, faces, importance = first.get_weights()[0], bright_faces(12), np.full(12, 1e-8)
+    assert (np.float16(importance) == 0).all()
+    trainer.train_on_batch(faces.images, {"value": faces.ages}, sample_weight={"value": importance})
+    assert (first.get_weights()[0] != before).mean() > 0.1
 
 
 # What only training has: averaged weights, weight decay, a second loss, teachers, colours, 16 bits.
