@@ -46,8 +46,11 @@ $(CREATED):
 	touch $@
 
 # --no-config: the constraints that [tool.uv] has for `make lock` carry no hashes, and --require-hashes would refuse them.
+# Compiled here once: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every kernel and every program of the
+# tests would compile TensorFlow for itself, which takes longer than importing it.
 $(INSTALLED): $(CREATED) requirements.txt pyproject.toml
-	$(BIN)/uv pip install --no-config --python $(BIN)/python --require-hashes --requirement requirements.txt
+	$(BIN)/uv pip install --no-config --python $(BIN)/python --compile-bytecode --require-hashes \
+	  --requirement requirements.txt
 	$(BIN)/uv pip install --no-config --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 

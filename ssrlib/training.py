@@ -260,7 +260,8 @@ def _build_trainer(model, recipe, schedule, seed, wanted):
         optimizer,
         loss=losses,
         loss_weights=weights,
-        weighted_metrics={"value": ["mean_absolute_error"]},
+        # A name would become variables only while TensorFlow traces the step, which it then has to trace twice.
+        weighted_metrics={"value": [keras.metrics.MeanAbsoluteError()]},
         jit_compile=jit_compile(),
     )
     trainer.optimizer.build(trainer.trainable_variables)
