@@ -219,6 +219,7 @@ if __name__ == "__main__":
         "averaging": AVERAGE,
         "start": "megaage",
         "base": BASE,
+        "long": LONG,
     }
     rows = [recorded[key] for question, variant, _, seed in plan() if (key := (question, variant, seed)) in recorded]
     records.write_table("ablations", pd.DataFrame(rows), about)

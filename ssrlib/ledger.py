@@ -18,6 +18,7 @@ RELEASED = {
 # Variants of results/ablations with and without dynamic range; None is the one that it calls its base.
 FIXED_BINS = {
     "ours, p from a ReLU": (None, "bins neither move nor stretch"),
+    "the same, 25 epochs": ("25 epochs", "25 epochs, bins neither move nor stretch"),
     "ours, p from a softmax": ("softmax", "softmax, bins neither move nor stretch"),
 }
 

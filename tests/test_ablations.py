@@ -1,13 +1,17 @@
-"""Differences between variants: against Welch's formula worked by hand, and as properties."""
+"""Differences between variants, against Welch's formula worked by hand and as properties; the table of all runs."""
+
+import runpy
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import BUILT, HISTORY, PREDICTIONS, ROOT, a_record
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ssrlib import ablations
+from ssrlib import ablations, records
 
 YEARS = st.lists(st.integers(100, 2000), min_size=2, max_size=5, unique=True).map(lambda errors: np.array(errors) / 100)
 
@@ -50,3 +54,24 @@ def test_interval_turns_round_with_the_order_and_moves_with_a_constant(one, othe
     np.testing.assert_allclose(ablations.interval(other, one), (-high, -low), atol=1e-9)
     moved = ablations.interval(np.add(one, 3), other)
     np.testing.assert_allclose(moved, (low + 3, high + 3), atol=1e-6)
+
+
+def test_runs_of_a_folder_take_their_place_among_those_that_are_recorded(results, monkeypatch, tmp_path):
+    script = str(ROOT / "benchmarks" / "ablations.py")
+    variants = runpy.run_path(script)["QUESTIONS"]["range"]
+    for seed, variant in [(seed, variant) for variant, (_, seeds) in variants.items() for seed in range(seeds)]:
+        folder = tmp_path / f"range-{variant.lower().replace(' = ', '-')}-{seed}"
+        folder.mkdir()
+        changes = {"network": BUILT, "parameters": 5, "precision": "float32", "val": {"mae": seed + 0.5}}
+        records.write_run(folder, a_record(**changes), HISTORY.assign(mae=[9.0, 3.0]), PREDICTIONS)
+    old = [("size", "48 pixels", 0, 6.0), ("range", "V = 80", 1, 7.0)]
+    records.write_table("ablations", pd.DataFrame(old, columns=["question", "variant", "seed", "mae"]), {})
+    monkeypatch.setattr(sys, "argv", [script, "no crops", "no pictures", "no weights", str(tmp_path), "range"])
+    runpy.run_path(script, run_name="__main__")
+    table = records.read_table("ablations")[0]
+    # In the order of the plan; the recorded run is kept, the one that was made again is replaced.
+    expected = [("size", "48 pixels", 0), *(("range", f"V = {v}", seed) for v in (80, 120) for seed in (0, 1, 2))]
+    assert list(table[["question", "variant", "seed"]].itertuples(index=False, name=None)) == expected
+    assert table["mae"].tolist() == [6.0] + 6 * [4.5]
+    assert table["validation_mae"].tolist()[1:] == 2 * [0.5, 1.5, 2.5]
+    assert (table["training_mae"][1:] == 3).all()
