@@ -120,7 +120,6 @@ QUESTIONS = {
         f"{LONG}, bins neither move nor stretch": (FULL | NO_SHIFTS, 3),
         f"{LONG}, one stage of 27": (FULL | {"stages": (27,)}, 3),
         f"{LONG}, ReLU stream only": (FULL | {"streams": "x"}, 3),
-        f"{LONG}, tanh stream only": (FULL | {"streams": "s"}, 3),
     },
 }
 
