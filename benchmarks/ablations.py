@@ -31,8 +31,9 @@ AVERAGE = 0.99  # the recipe's 0.999 would still remember the start after so few
 BASE = "SSR-Net (3,3,3)"
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
-LONG = f"{find_recipe('modern').epochs} epochs"
-FULL = {"epochs": find_recipe("modern").epochs, "weight_average": find_recipe("modern").weight_average}
+MODERN = find_recipe("modern")
+LONG = f"{MODERN.epochs} epochs"
+FULL = {"epochs": MODERN.epochs, "weight_average": MODERN.weight_average}
 MOBILENET = {"architecture": "mobilenet", "start": "megaage_mobilenet_0.25", "heads": "kept"}
 # Variants, and with how many seeds each is trained.
 QUESTIONS = {

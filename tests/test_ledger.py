@@ -120,6 +120,10 @@ def test_without_dynamic_range_is_the_mean_over_the_seeds_of_the_pair(results):
     assert written == pytest.approx([6, 4.303 / 3**0.5, 9, 4.303], abs=0.006)
 
 
+def test_every_pair_with_and_without_dynamic_range_is_recorded():
+    assert set(named(ledger.TABLES["ledger_dynamic_range"]())) == {"the paper", *ledger.FIXED_BINS}
+
+
 def test_what_the_weights_of_the_paper_reach_is_shown_once_it_is_measured(results):
     table, about = records.read_table("cross")
     row = {"weights": "megaage", "trained_on": "x", "tested_on": "megaage_asian", "mae": 3.21, "ca3": 0.6, "ca5": 0.7}
