@@ -34,6 +34,8 @@ NO_SHIFTS = {"lambda_index": 0.0, "lambda_width": 0.0}
 MODERN = find_recipe("modern")
 LONG = f"{MODERN.epochs} epochs"
 FULL = {"epochs": MODERN.epochs, "weight_average": MODERN.weight_average}
+HALF = f"{LONG} at half the rate"
+FULL_HALF = FULL | {"learning_rate": MODERN.learning_rate / 2}
 MOBILENET = {"architecture": "mobilenet", "start": "megaage_mobilenet_0.25", "heads": "kept"}
 # Variants, and with how many seeds each is trained.
 QUESTIONS = {
@@ -121,6 +123,10 @@ QUESTIONS = {
         f"{LONG}, bins neither move nor stretch": (FULL | NO_SHIFTS, 3),
         f"{LONG}, one stage of 27": (FULL | {"stages": (27,)}, 3),
         f"{LONG}, ReLU stream only": (FULL | {"streams": "x"}, 3),
+        HALF: (FULL_HALF, 3),
+        f"{HALF}, bins neither move nor stretch": (FULL_HALF | NO_SHIFTS, 3),
+        f"{HALF}, one stage of 27": (FULL_HALF | {"stages": (27,)}, 3),
+        f"{HALF}, ReLU stream only": (FULL_HALF | {"streams": "x"}, 3),
     },
 }
 

@@ -77,11 +77,13 @@ def test_the_plain_regression_answers_in_units_of_the_range():
 
 @pytest.mark.parametrize("architecture", ["mobilenet", "densenet", "plain", "dex"])
 def test_without_dropout_only_the_norms_train_differently(architecture):
+    keras.utils.set_random_seed(0)
+    dark = pictures() // 128  # bright ones can drive the untrained softmax of DEX into one bin, whatever is dropped
     for rate in (0.0, 0.5):
         model = build_network(architecture, dropout=rate)
         for layer in model.layers:
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-        trained, asked = model(pictures(), training=True), model(pictures(), training=False)
+        trained, asked = model(dark, training=True), model(dark, training=False)
         assert np.allclose(trained, asked, rtol=1e-4, atol=0) == (rate == 0)
 
 
