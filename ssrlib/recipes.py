@@ -158,7 +158,7 @@ RECIPES = {
             "modern",
             epochs=25,
             batch_size=50,
-            learning_rate=0.002,
+            learning_rate=0.001,
             schedule="cosine",
             weight_average=0.999,
             heads="fresh",

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import re
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import nbformat
@@ -10,7 +13,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from ssrlib import evaluation, records, scoreboard, targets, weights
+from ssrlib import __main__ as cli
+from ssrlib import crops, evaluation, recipes, records, scoreboard, targets, training, weights
 from ssrlib.authors import AUTHORS_WEIGHTS
 
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -188,6 +192,49 @@ def contradictions(folder):
 @pytest.mark.parametrize("name", RUNS)
 def test_a_record_agrees_with_its_files(name):
     assert contradictions(ROOT / "results" / name) == []
+
+
+def documented_runs(monkeypatch):
+    """Let the command line say what the commands on the page would train: one entry for each folder of `--out`."""
+    found = {}
+
+    def train(faces, recipe, out, seed, init, teachers, _):
+        found[Path(out).name] = {
+            "recipe": asdict(recipe),
+            "data": "+".join(Path(file).stem for file in faces),
+            "seed": seed,
+            "init": init and Path(init).name,
+            "teachers": [Path(teacher).name for teacher in teachers],
+        }
+        score = {"mae": 0.0, "n": 1}
+        return SimpleNamespace(record={"test": score, "images_per_second": 0.0})
+
+    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(crops, "load_crops", lambda file: file)
+    monkeypatch.setattr(crops, "join_crops", list)
+    page = (ROOT / "book" / "about.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    for command in re.findall(r"^python -m ssrlib (train .*)$", page, re.M):
+        assert cli.main(command.split()) == 0
+    return found
+
+
+def test_the_commands_on_the_page_are_those_that_made_the_runs(monkeypatch, capsys):
+    documented = documented_runs(monkeypatch)
+    left = set(documented)
+    for name in RUNS:
+        record = records.read_run(name).record
+        first = {"asian": "asian-modern-0"}.get(name, re.sub(r"-\d$", "-0", name))  # of runs that differ in the seed
+        expected = documented[first] | ({"seed": record["seed"]} if first.endswith("-0") else {})
+        made = {
+            "recipe": asdict(recipes.Recipe(**record["recipe"] | {"stages": tuple(record["recipe"]["stages"])})),
+            "data": record["data"]["dataset"],
+            "seed": record["seed"],
+            "init": record["init"] and record["init"]["name"],
+            "teachers": [teacher["name"] for teacher in record["teachers"]],
+        }
+        assert made == expected, name
+        left.discard(first)
+    assert left == set()
 
 
 def test_a_record_that_contradicts_its_files_is_noticed(tmp_path):
