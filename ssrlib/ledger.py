@@ -81,7 +81,8 @@ def measured(dataset):
         rows.append([f"our `{row['weights']}`, trained on {row['trained_on'].replace('+', ' and ')}", *_scores(row)])
     for _, run in _our_runs(dataset).iterrows():
         seeds = f", {run['seeds']} seeds" if run["seeds"] > 1 else ""
-        name = f"our {run['network']}, `{run['recipe']}` from {run['start']}{seeds}"
+        steps = f"{run['epochs']} epochs at {run['rate']:g}"
+        name = f"our {run['network']}, `{run['recipe']}` from {run['start']}, {steps}{seeds}"
         rows.append([name, *(_cell(run, measure) for measure in ("MAE", "CA(3)", "CA(5)"))])
     return scoreboard.markdown_table(["weights", "MAE", "CA(3)", "CA(5)"], rows)
 

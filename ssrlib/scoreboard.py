@@ -74,9 +74,10 @@ def compare_runs(folder=None):
     Returns
     -------
     pandas.DataFrame
-        One row a group: `data`, `network`, `recipe`, `start` (the initial weights), `seeds` (how many), the mean test
-        `MAE` in years with half the width of its 95 % interval over seeds (`+-`, by Student's t; NaN for one seed),
-        and the mean `CA(3)` and `CA(5)`.
+        One row a group: `data`, `network`, `recipe` with its `epochs` and learning `rate`, which may be others than
+        its name stands for, `start` (the initial weights), `seeds` (how many), the mean test `MAE` in years with half
+        the width of its 95 % interval over seeds (`+-`, by Student's t; NaN for one seed), and the mean `CA(3)` and
+        `CA(5)`.
     """
     rows = []
     for file in sorted(Path(folder or records.results_folder()).glob(f"*/{records.RUN_FILE}")):
@@ -91,13 +92,15 @@ def compare_runs(folder=None):
                 "data": record["data"]["dataset"],
                 "network": describe_network(record["network"]),
                 "recipe": record["recipe"]["name"],
+                "epochs": record["recipe"]["epochs"],
+                "rate": record["recipe"]["learning_rate"],
                 "start": "random" if init is None else re.sub(r"-\d+$", "", init["name"]),
                 "MAE": test["mae"],
                 "CA(3)": test["ca3"],
                 "CA(5)": test["ca5"],
             }
         )
-    keys = ["data", "network", "recipe", "start"]
+    keys = ["data", "network", "recipe", "epochs", "rate", "start"]
     groups = pd.DataFrame(rows).groupby([*keys, "key"], sort=False)
     table = groups.agg(
         seeds=("MAE", "size"),
