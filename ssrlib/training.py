@@ -14,14 +14,14 @@ from filelock import Timeout
 from tqdm import tqdm
 
 from ssrlib import jobs, provenance, records, targets
-from ssrlib.augmentation import RandomAffine
-from ssrlib.backend import jit_compile, list_devices, supports_precision
+from ssrlib.backend import list_devices, supports_precision
 from ssrlib.baselines import build_network
 from ssrlib.batches import Batches
 from ssrlib.catalogue import DATASETS
 from ssrlib.checkpoints import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from ssrlib.network import enliven_heads, head_part
 from ssrlib.splits import SPLITS
+from ssrlib.trainer import build_trainer, learning_rate
 from ssrlib.weights import find_weights, load_model, save_weights
 
 VALIDATION_BATCH = 256
@@ -203,8 +203,8 @@ def _fit(model, crops, labels, recipe, seed, out, key, answers=None, callbacks=(
         wanted["answer"] = answers
     faces = Batches(crops.images, wanted, rows["train"], recipe.batch_size, seed)
     watched = Batches(crops.images, wanted, rows["val"], VALIDATION_BATCH)
-    schedule = _learning_rate(recipe, faces.steps)
-    trainer = _build_trainer(model, recipe, schedule, seed, wanted)
+    schedule = learning_rate(recipe, faces.steps)
+    trainer = build_trainer(model, recipe, schedule, seed, wanted)
     checkpoint = out / CHECKPOINT_FILE
     history = load_checkpoint(trainer, checkpoint, key)
     faces.first_epoch = len(history)
@@ -223,62 +223,6 @@ def _fit(model, crops, labels, recipe, seed, out, key, answers=None, callbacks=(
         callbacks=[*averaging, recorder, *callbacks],
     )
     return pd.DataFrame(history)
-
-
-def _build_trainer(model, recipe, schedule, seed, wanted):
-    """Put the augmentation before the model, and what only training needs beside it."""
-    image = keras.Input(model.input_shape[1:])
-    varied = image
-    for layer in _augmentation_layers(recipe, seed):
-        varied = layer(varied)
-    outputs, losses, weights = {}, {}, {}
-    if "distribution" in wanted:
-        features = [layer.output for layer in model.layers if layer.name.endswith("_flatten")]
-        opened = keras.Model(model.input, [model.output, keras.layers.Concatenate()(features)])
-        outputs["value"], joined = opened(varied)
-        outputs["distribution"] = keras.layers.Dense(101, dtype="float32", name="ages")(joined)
-        losses["distribution"] = _DistributionLoss(recipe.spread)
-        weights["distribution"] = recipe.distribution
-    else:
-        outputs["value"] = model(varied)
-    losses["value"], weights["value"] = recipe.loss, 1.0
-    if "answer" in wanted:
-        outputs["answer"] = outputs["value"]
-        losses["answer"], weights["answer"] = "mean_absolute_error", recipe.distillation
-    trainer = keras.Model(image, outputs)
-    adam = {
-        "epsilon": recipe.epsilon,
-        "use_ema": recipe.weight_average > 0,
-        "ema_momentum": recipe.weight_average or 0.99,
-    }
-    kind = keras.optimizers.AdamW if recipe.weight_decay else keras.optimizers.Adam
-    optimizer = kind(schedule, weight_decay=recipe.weight_decay or None, global_clipnorm=recipe.clip or None, **adam)
-    if model.dtype_policy.name == "mixed_float16":
-        # Small gradients are no float16. Keras would see to it itself, if the trainer, too, counted in 16 bits.
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    trainer.compile(
-        optimizer,
-        loss=losses,
-        loss_weights=weights,
-        # A name would become variables only while TensorFlow traces the step, which it then has to trace twice.
-        weighted_metrics={"value": [keras.metrics.MeanAbsoluteError()]},
-        jit_compile=jit_compile(),
-    )
-    trainer.optimizer.build(trainer.trainable_variables)
-    return trainer
-
-
-def _learning_rate(recipe, steps):
-    total = recipe.epochs * steps
-    if recipe.schedule == "steps":
-        # Keras changes the value after the boundary, not on it.
-        boundaries = [round(recipe.epochs / 3) * steps - 1, round(recipe.epochs * 2 / 3) * steps - 1]
-        values = [recipe.learning_rate * factor for factor in (1, 0.1, 0.01)]
-        return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
-    warm_up = max(1, total // 20)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
-    )
 
 
 def _predict(model, part, target):
@@ -348,18 +292,6 @@ def _terms(datasets):
     return "; ".join(dict.fromkeys(terms))
 
 
-def _augmentation_layers(recipe, seed):
-    if recipe.flip or recipe.chance:
-        yield RandomAffine(**recipe.augmentation, seed=seed, dtype="float32")
-    bounds = {"value_range": (0, 255), "seed": seed, "dtype": "float32"}
-    if recipe.brightness:
-        yield keras.layers.RandomBrightness(recipe.brightness, **bounds)
-    if recipe.contrast:
-        yield keras.layers.RandomContrast(recipe.contrast, **bounds)
-    if recipe.erasing:
-        yield keras.layers.RandomErasing(recipe.erasing, **bounds)
-
-
 def _devices(batch_size):
     """Share each batch out among all devices, which Keras does with JAX only; elsewhere the first device has it all."""
     count = _count_devices()
@@ -382,19 +314,6 @@ def _precision(policy):
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-class _DistributionLoss(keras.losses.Loss):
-    """Cross-entropy of a softmax over the ages 0 to 100 against a normal distribution about the true age."""
-
-    def __init__(self, spread):
-        super().__init__(name="distribution")
-        self.spread = spread
-
-    def call(self, ages, scores):
-        distances = keras.ops.arange(scores.shape[-1], dtype="float32") - ages
-        wanted = keras.ops.softmax(-((distances / self.spread) ** 2) / 2)
-        return keras.ops.categorical_crossentropy(wanted, scores, from_logits=True)
 
 
 def _mae(logs, prefix=""):

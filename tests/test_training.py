@@ -24,6 +24,7 @@ from ssrlib.catalogue import DATASETS
 from ssrlib.crops import Crops
 from ssrlib.network import SSRNet, enliven_heads
 from ssrlib.recipes import Recipe
+from ssrlib.trainer import DistributionLoss, augmentation_layers, build_trainer, learning_rate
 from ssrlib.training import train
 
 SIZE = 40
@@ -343,7 +344,7 @@ def test_gradients_too_small_for_float16_still_teach_the_first_layer(policy):
     with training._precision(policy):
         model = build_network(**recipe.network, image_size=SIZE)
     enliven_heads(model, 0)
-    trainer = training._build_trainer(model, recipe, 0.01, 0, {"value": None})
+    trainer = build_trainer(model, recipe, 0.01, 0, {"value": None})
     first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
     before, faces, importance = first.get_weights()[0], bright_faces(12), np.full(12, 1e-8)
     assert (np.float16(importance) == 0).all()
@@ -440,7 +441,7 @@ def test_a_student_learns_from_its_teacher_alone(run, tmp_path, monkeypatch):
 
 def test_the_distribution_loss_by_hand():
     """Two classes a spread apart: weights exp(0) and exp(-1/2) against even odds cost log 2 each."""
-    loss = training._DistributionLoss(spread=1.0)
+    loss = DistributionLoss(spread=1.0)
     assert float(loss(np.float32([[0]]), np.zeros((1, 2), "float32"))) == pytest.approx(math.log(2), rel=1e-5)
     # A softmax of (1, 0): the true age's share is 1 / (1 + exp(-1/2)).
     share = 1 / (1 + math.exp(-0.5))
@@ -450,7 +451,7 @@ def test_the_distribution_loss_by_hand():
 
 @pytest.mark.parametrize(("field", "value"), [("brightness", 0.2), ("contrast", 0.2), ("erasing", 1.0)])
 def test_colours_change_while_training_only(field, value):
-    (layer,) = training._augmentation_layers(replace(RECIPE, flip=0.0, chance=0.0, **{field: value}), seed=0)
+    (layer,) = augmentation_layers(replace(RECIPE, flip=0.0, chance=0.0, **{field: value}), seed=0)
     pictures = bright_faces().images[:4].astype("float32")
     np.testing.assert_array_equal(np.asarray(layer(pictures, training=False)), pictures)
     changed = np.asarray(layer(pictures, training=True))
@@ -510,7 +511,7 @@ def test_initial_weights_must_fit(run, tmp_path, no_training, change):
 
 
 def rates(recipe, steps):
-    schedule = training._learning_rate(recipe, steps)
+    schedule = learning_rate(recipe, steps)
     return np.array([float(schedule(step)) for step in range(recipe.epochs * steps)])
 
 
@@ -525,7 +526,7 @@ def test_cosine_warms_up_for_a_twentieth_and_falls_to_zero():
     recipe = replace(RECIPE, epochs=4, learning_rate=0.01, schedule="cosine")
     falling = 0.01 * (1 + np.cos(np.pi * np.arange(38) / 38)) / 2
     np.testing.assert_allclose(rates(recipe, 10), [0, 0.005, *falling], rtol=1e-4, atol=1e-8)
-    assert float(training._learning_rate(recipe, 10)(40)) == pytest.approx(0, abs=1e-8)
+    assert float(learning_rate(recipe, 10)(40)) == pytest.approx(0, abs=1e-8)
 
 
 def numbered(count):
