@@ -261,7 +261,8 @@ def _input_gradient(model, images):
     if backend == "jax":
         import jax
 
-        return np.asarray(jax.grad(total)(images))
+        # Uncompiled, JAX would compile each operation by itself.
+        return np.asarray(jax.jit(jax.grad(total))(images))
     if backend == "torch":
         pictures = ops.convert_to_tensor(images).requires_grad_()
         total(pictures).backward()

@@ -28,9 +28,10 @@ from ssrlib.trainer import DistributionLoss, augmentation_layers, build_trainer,
 from ssrlib.training import train
 
 SIZE = 40
-RECIPE = Recipe(  # small and tame: a Delta near -1 would make the loss infinite
-    "tiny", epochs=3, batch_size=16, learning_rate=0.002, rotation=5.0, stages=(3, 2), lambda_width=0.5, value_range=90
-)
+RECIPE = Recipe(  # small, for the compiler's sake, and tame: a Delta near -1 would make the loss infinite
+    "tiny", epochs=3, batch_size=16, learning_rate=0.002, rotation=5.0, stages=(3, 2), streams="x", lambda_width=0.5,
+    value_range=90,
+)  # fmt: skip
 
 
 def bright_faces(count=120, seed=0):
@@ -81,7 +82,7 @@ def test_a_run_is_recorded_completely(run):
     assert record["recipe"] == json.loads(json.dumps(asdict(RECIPE)))
     assert record["network"] == {
         "architecture": "ssrnet", "stages": [3, 2], "lambda_index": 1.0, "lambda_width": 0.5, "value_range": 90,
-        "division_floor": 0.1, "streams": "xs", "fusion": "product", "p_activation": "relu",
+        "division_floor": 0.1, "streams": "x", "fusion": "product", "p_activation": "relu",
         "batch_norm_momentum": 0.99, "leak": 0.0, "dropout": 0.2, "image_size": SIZE
     }  # fmt: skip
     assert record["data"] == {
@@ -89,7 +90,7 @@ def test_a_run_is_recorded_completely(run):
     }  # fmt: skip
     assert (record["crop"], record["seed"], record["init"]) == (faces.record["crop"], 4, None)
     assert record["teachers"] == []
-    assert record["parameters"] == SSRNet((3, 2), SIZE).count_params()
+    assert record["parameters"] == SSRNet((3, 2), SIZE, streams="x").count_params()
     assert record["code"] == provenance.code_version()
     assert record["backend"] == keras.backend.backend() and record["devices"]
     assert record["precision"] == "float32"
@@ -221,7 +222,7 @@ def test_two_devices_learn_what_one_does(tmp_path):
     assert [len(run.record["devices"]) for run in (one, two)] == [1, 2]
     columns = ["epoch", "loss", "val_mae", "learning_rate"]
     pd.testing.assert_frame_equal(one.history[columns], two.history[columns], rtol=5e-3)
-    pd.testing.assert_frame_equal(one.predictions, two.predictions, rtol=5e-3)
+    pd.testing.assert_frame_equal(one.predictions, two.predictions, rtol=5e-3, atol=0.02)  # years
 
 
 def test_a_batch_must_go_into_the_devices(monkeypatch):
@@ -376,15 +377,12 @@ def test_everything_at_once_trains_a_plain_network(modern_run, run):
 
 
 @pytest.mark.slow
-def test_an_average_is_what_is_kept(tmp_path):
+def test_an_average_is_what_is_kept(run, tmp_path):
     """With a momentum near 1 the average of few steps is close to the beginning, where the weights no longer are."""
-    one = replace(RECIPE, epochs=1)
-    moved, kept = (
-        weights.load_model(train(bright_faces(), recipe, tmp_path / name, 4).folder)[0]
-        for name, recipe in (("plain", one), ("averaged", replace(one, weight_average=0.9999)))
-    )
+    averaged = train(bright_faces(), replace(RECIPE, weight_average=0.9999), tmp_path / "averaged", seed=4)
+    moved, kept = (weights.load_model(folder)[0] for folder in (run.folder, averaged.folder))
     keras.utils.set_random_seed(4)
-    start = build_network(**one.network, image_size=SIZE)
+    start = build_network(**RECIPE.network, image_size=SIZE)
     distances = [
         sum(np.abs(a - b).sum() for a, b in zip(_trained(model), _trained(start), strict=True))
         for model in (moved, kept)
@@ -575,7 +573,7 @@ def test_with_fresh_heads_only_what_lies_before_them_is_taken_over(run):
         model = build_network(**network, image_size=SIZE)
         heads = {layer.name: layer.get_weights() for layer in model.layers if isinstance(layer, keras.layers.Dense)}
         training._start_from(model, run.folder, plan)
-        for name in ("x_conv_1", "s_conv_4", "x_norm_2"):
+        for name in ("x_conv_1", "x_conv_4", "x_norm_2"):
             for taken, given in zip(*(each.get_layer(name).get_weights() for each in (model, source)), strict=True):
                 np.testing.assert_array_equal(taken, given)
         for name, before in heads.items():
