@@ -42,8 +42,8 @@ def claim(dataset, measure):
     rows = {"the paper": _quotations(measure, dataset)} | (_logged(dataset) if measure == "MAE" else {})
     rows["authors' weights, measured here"] = _released(dataset, measure)
     paper = runs[runs["recipe"] == "paper"]
-    for start, same in paper.groupby("start"):
-        rows[f"our runs, `paper` from {start}"] = _by_network(same, measure)
+    for _, same in paper.groupby(["start", "heads"]):
+        rows[f"our runs, {_way(same.iloc[0])}"] = _by_network(same, measure)
     if paper.empty:
         rows["our runs, `paper`"] = {}
     rows["our best"] = _by_network(runs, measure, named=True)
@@ -82,7 +82,7 @@ def measured(dataset):
     for _, run in _our_runs(dataset).iterrows():
         seeds = f", {run['seeds']} seeds" if run["seeds"] > 1 else ""
         steps = f"{run['epochs']} epochs at {run['rate']:g}"
-        name = f"our {run['network']}, `{run['recipe']}` from {run['start']}, {steps}{seeds}"
+        name = f"our {run['network']}, {_way(run)}, {steps}{seeds}"
         rows.append([name, *(_cell(run, measure) for measure in ("MAE", "CA(3)", "CA(5)"))])
     return scoreboard.markdown_table(["weights", "MAE", "CA(3)", "CA(5)"], rows)
 
@@ -273,9 +273,15 @@ def _by_network(runs, measure, named=False):
     models = {trained: model for model, trained in TRAINED.items()}
     cells = {}
     for _, run in runs[runs["network"].isin(models)].iterrows():
-        name = f" (`{run['recipe']}` from {run['start']})" if named else ""
+        name = f" ({_way(run)})" if named else ""
         cells.setdefault(models[run["network"]], _cell(run, measure) + name)  # the lowest MAE comes first
     return cells
+
+
+def _way(run):
+    """Write how a run was trained and from which start."""
+    fresh = ", fresh heads" if run["heads"] == "fresh" and run["start"] != "random" else ""
+    return f"`{run['recipe']}` from {run['start']}{fresh}"
 
 
 def _cell(run, measure):

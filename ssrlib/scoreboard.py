@@ -75,14 +75,14 @@ def compare_runs(folder=None):
     -------
     pandas.DataFrame
         One row a group: `data`, `network`, `recipe` with its `epochs` and learning `rate`, which may be others than
-        its name stands for, `start` (the initial weights), `seeds` (how many), the mean test `MAE` in years with half
-        the width of its 95 % interval over seeds (`+-`, by Student's t; NaN for one seed), and the mean `CA(3)` and
-        `CA(5)`.
+        its name stands for, `start` (the initial weights) and whether `heads` were "kept" from there, drawn "fresh" or,
+        without a start, drawn as is "usual", `seeds` (how many), the mean test `MAE` in years with half the width of
+        its 95 % interval over seeds (`+-`, by Student's t; NaN for one seed), and the mean `CA(3)` and `CA(5)`.
     """
     rows = []
     for file in sorted(Path(folder or records.results_folder()).glob(f"*/{records.RUN_FILE}")):
         record = json.loads(file.read_text())
-        test, init = record["test"], record["init"]
+        test, init, recipe = record["test"], record["init"], record["recipe"]
         if "mae" not in test:
             continue  # this network does not answer with an age
         rows.append(
@@ -91,16 +91,17 @@ def compare_runs(folder=None):
                 "key": json.dumps([record[name] for name in PLAN], sort_keys=True),
                 "data": record["data"]["dataset"],
                 "network": describe_network(record["network"]),
-                "recipe": record["recipe"]["name"],
-                "epochs": record["recipe"]["epochs"],
-                "rate": record["recipe"]["learning_rate"],
+                "recipe": recipe["name"],
+                "epochs": recipe["epochs"],
+                "rate": recipe["learning_rate"],
                 "start": "random" if init is None else re.sub(r"-\d+$", "", init["name"]),
+                "heads": _describe_heads(recipe, init),
                 "MAE": test["mae"],
                 "CA(3)": test["ca3"],
                 "CA(5)": test["ca5"],
             }
         )
-    keys = ["data", "network", "recipe", "epochs", "rate", "start"]
+    keys = ["data", "network", "recipe", "epochs", "rate", "start", "heads"]
     groups = pd.DataFrame(rows).groupby([*keys, "key"], sort=False)
     table = groups.agg(
         seeds=("MAE", "size"),
@@ -111,6 +112,11 @@ def compare_runs(folder=None):
     )
     table = table.rename(columns={"half": "+-", "ca3": "CA(3)", "ca5": "CA(5)"}).reset_index().drop(columns="key")
     return table.sort_values(["data", "MAE"], ignore_index=True)
+
+
+def _describe_heads(recipe, init):
+    heads = recipe.get("heads", "kept")  # the first runs were recorded before there was a choice
+    return "usual" if init is None and heads == "kept" else heads
 
 
 def half_interval(values):

@@ -67,7 +67,7 @@ def touch(folder: Path, *names: str) -> Path:
 
 def a_record(**changes):
     return {
-        "recipe": {"name": "paper", "stages": [3, 2], "epochs": 2, "learning_rate": 0.001},
+        "recipe": {"name": "paper", "stages": [3, 2], "epochs": 2, "learning_rate": 0.001, "heads": "kept"},
         "network": BUILT,
         "crop": CROP,
         "data": {"dataset": "drawn"},

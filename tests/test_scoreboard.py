@@ -75,7 +75,7 @@ def test_runs_that_differ_in_the_seed_only_are_averaged(tmp_path):
         "x-1": {"mae": 5.0},
         "x-2": {"mae": 6.0},
         "y": {"mae": 1.0, "init": {"name": "x-2", "sha256": "0"}},
-        "z": {"mae": 3.0, "recipe": {"name": "paper", "epochs": 3, "learning_rate": 0.002}},
+        "z": {"mae": 3.0, "recipe": {"name": "paper", "epochs": 3, "learning_rate": 0.002, "heads": "fresh"}},
     }
     for name, change in runs.items():
         record = a_record(**{"init": None} | {part: value for part, value in change.items() if part != "mae"})
@@ -85,6 +85,7 @@ def test_runs_that_differ_in_the_seed_only_are_averaged(tmp_path):
     table = scoreboard.compare_runs(tmp_path)
     assert table["MAE"].tolist() == [1.0, 3.0, 5.0]
     assert table["start"].tolist() == ["x", "random", "random"]
+    assert table["heads"].tolist() == ["kept", "fresh", "usual"]
     assert table["seeds"].tolist() == [1, 1, 3]
     assert (table["epochs"].tolist(), table["rate"].tolist()) == ([2, 3, 2], [0.001, 0.002, 0.001])
     # Three values with a standard deviation of 1, and Student's t for 2 degrees of freedom from a printed table.
