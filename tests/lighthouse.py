@@ -1,7 +1,7 @@
 """Lighthouse's scores of three pages of the built book, at a desk and on a slow phone; fails under 90 of 100.
 
 The desk has a line of 10 Mbit/s, the phone one of 1.6 Mbit/s and a quarter of this machine's speed, whatever that is:
-the same pages got 91 on one machine and 73 on another. So the phone's performance is printed and fails nothing.
+chapter 02 got 91 on one machine and 73 on another. So the phone's performance is printed and fails nothing.
 
 npm puts Lighthouse into a temporary folder; npm itself, with Node 18.16 or newer, and Chromium must be there.
 """
