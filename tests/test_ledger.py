@@ -161,6 +161,19 @@ def test_a_run_on_the_papers_data_fills_its_row(results, megaage, tmp_path, caps
     assert f"MAE {float(after['our runs, `paper` from wiki'][0]):.2f} years" in said
 
 
+def test_runs_with_kept_and_with_fresh_heads_have_rows_of_their_own(results):
+    """Two runs on All-Age-Faces are said to be on MegaAge-Asian."""
+    for name in ("asian-paper-wiki-0", "asian-paper-wiki-fresh-0"):
+        file = results / name / records.RUN_FILE
+        file.write_text(file.read_text().replace('"all_age_faces"', '"megaage_asian"'))
+    rows = named(ledger.claim("MegaAge-Asian", "MAE"))
+    kept, fresh = rows["our runs, `paper` from wiki"][0], rows["our runs, `paper` from wiki, fresh heads"][0]
+    for said, name in ((kept, "asian-paper-wiki-0"), (fresh, "asian-paper-wiki-fresh-0")):
+        predictions = records.read_predictions(name).query("split == 'test'")
+        assert float(said) == pytest.approx((predictions["prediction"] - predictions["age"]).abs().mean(), abs=0.006)
+    assert rows["our best"][0] == f"{fresh} (`paper` from wiki, fresh heads)"
+
+
 def test_the_middle_square_is_what_the_authors_cut(megaage):
     """Their script drops 20 rows at the top and at the bottom and resizes; so does the crop of a whole picture."""
     picture = cv2.imread(str(megaage / "train" / "1.jpg"))[..., ::-1]
